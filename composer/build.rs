@@ -1,0 +1,140 @@
+//! Builds the adapter component, so that `cargo build` of any crate that needs it is all there is to do.
+//!
+//! A nested cargo compiles the `adapter` crate to a core module, `ComponentEncoder` makes it a component, and its imports
+//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use wit_component::{ComponentEncoder, DecodedWasm};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The WASI interfaces that the adapter may import. All stand at 0.2.0: hosts match an import with any later 0.2 version.
+const ALLOWED_IMPORTS: &[&str] = &[
+    "wasi:cli/environment@0.2.0",
+    "wasi:cli/stderr@0.2.0",
+    "wasi:clocks/monotonic-clock@0.2.0",
+    "wasi:io/error@0.2.0",
+    "wasi:io/poll@0.2.0",
+    "wasi:io/streams@0.2.0",
+    "wasi:random/random@0.2.0",
+    "wasi:sockets/instance-network@0.2.0",
+    "wasi:sockets/ip-name-lookup@0.2.0",
+    "wasi:sockets/network@0.2.0",
+    "wasi:sockets/tcp-create-socket@0.2.0",
+    "wasi:sockets/tcp@0.2.0",
+];
+
+/// The one interface that the adapter exports.
+const EXPORT: &str = "fermyon:spin/mqtt@2.0.0";
+
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("cargo::error=the adapter was not built: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
+    let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
+        .parent()
+        .ok_or("the composer stands outside its workspace")?
+        .to_path_buf();
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(source).display()
+        );
+    }
+
+    let module = fs::read(build_module(&workspace, &out_dir)?)?;
+    let component = ComponentEncoder::default()
+        .module(&module)?
+        .validate(true)
+        .encode()?;
+    check_interfaces(&component)?;
+    fs::write(out_dir.join("adapter.wasm"), component)?;
+    Ok(())
+}
+
+/// Compiles the adapter's core module and returns its path.
+fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let libdir = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(workspace)
+        .output()?;
+    if !Path::new(String::from_utf8(libdir.stdout)?.trim()).is_dir() {
+        return Err(format!(
+            "Rust's target {TARGET} is missing; install it with `rustup target add {TARGET}`"
+        )
+        .into());
+    }
+
+    // Panic messages hold source paths: without this, the adapter's bytes would depend on where it was built.
+    let cargo_home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+        .unwrap_or_default();
+    let rustflags = [
+        format!("--remap-path-prefix={}=/workspace", workspace.display()),
+        format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
+    ]
+    .join("\u{1f}");
+
+    let target_dir = out_dir.join("adapter-target");
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(workspace)
+        .args(["build", "--package", "spin-mqtt-adapter", "--profile", "adapter", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        // The outer build's flags and wrappers (clippy's, a coverage run's) are for its target, not for this one.
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags)
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("CARGO_BUILD_TARGET")
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("cargo failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(target_dir
+        .join(TARGET)
+        .join("adapter/spin_mqtt_adapter.wasm"))
+}
+
+/// Fails if the adapter imports what some host lacks, or exports anything but Spin's MQTT interface.
+fn check_interfaces(component: &[u8]) -> Result<(), Box<dyn Error>> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        return Err("the encoder made no component".into());
+    };
+    let world = &resolve.worlds[world];
+    for (key, _) in &world.imports {
+        let name = resolve.name_world_key(key);
+        if !ALLOWED_IMPORTS.contains(&name.as_str()) {
+            return Err(format!(
+                "it imports `{name}`, which is not on the list in composer/build.rs: not every host has it"
+            )
+            .into());
+        }
+    }
+    let exports: Vec<_> = world
+        .exports
+        .keys()
+        .map(|key| resolve.name_world_key(key))
+        .collect();
+    if exports != [EXPORT] {
+        return Err(format!("it exports {exports:?} in place of [{EXPORT:?}]").into());
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! stub
+/// The adapter component's bytes.
+pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));

@@ -1,0 +1,1 @@
+fn main() { println!("{}", spin_mqtt_composer::ADAPTER.len()); }
