@@ -1,0 +1,120 @@
+//! Builds with cargo from inside a test: the tools of this workspace, and the guests, which are workspaces of their own.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// The root of this workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests stand in a workspace")
+}
+
+/// The workspace's target directory, wherever the user's settings put it.
+pub fn target_dir() -> Result<&'static Path> {
+    static TARGET_DIR: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(known) = TARGET_DIR.get() {
+        return Ok(known);
+    }
+    let output = cargo(workspace())
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata failed");
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let path = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?;
+    Ok(TARGET_DIR.get_or_init(|| path.into()))
+}
+
+/// Builds the binary `name` of this workspace; `args` choose the package and the profile. Returns its path.
+pub fn build_tool(name: &str, args: &[&str]) -> Result<PathBuf> {
+    let mut build = cargo(workspace());
+    build.args(["build", "--bin", name]).args(args);
+    artifact(build, |message| {
+        (message["target"]["name"] == name).then(|| message["executable"].as_str())?
+    })
+}
+
+/// Builds the guest in `dir` for the WebAssembly target `target` into `target_dir`. Returns the path of its `.wasm`.
+pub fn build_guest(dir: &Path, target: &str, target_dir: &Path) -> Result<PathBuf> {
+    require_target(target)?;
+    let mut build = cargo(dir);
+    build
+        .args(["build", "--release", "--locked", "--target", target])
+        .arg("--target-dir")
+        .arg(target_dir)
+        // The outer build's flags and wrappers are for the host's target, not for the guest's.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_BUILD_RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("CARGO_BUILD_TARGET_DIR")
+        .env_remove("CARGO_TARGET_DIR");
+    artifact(build, |message| {
+        message["filenames"]
+            .as_array()?
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|file| file.ends_with(".wasm"))
+    })
+}
+
+/// A cargo that runs in `dir` and takes nothing over from the cargo that runs the tests.
+fn cargo(dir: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(dir).stdin(Stdio::null());
+    for inherited in [
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_MAKEFLAGS",
+        "MAKEFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+    ] {
+        cargo.env_remove(inherited);
+    }
+    cargo
+}
+
+/// Runs `build` with its progress on stderr, and returns the path that `find` picks from the last message with one.
+fn artifact(mut build: Command, find: impl Fn(&Value) -> Option<&str>) -> Result<PathBuf> {
+    let output = build
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{build:?} did not start"))?;
+    ensure!(output.status.success(), "{build:?} failed");
+    let mut path = None;
+    for line in output.stdout.split(|&byte| byte == b'\n') {
+        let Ok(message) = serde_json::from_slice::<Value>(line) else {
+            continue;
+        };
+        if message["reason"] == "compiler-artifact"
+            && let Some(found) = find(&message)
+        {
+            path = Some(PathBuf::from(found));
+        }
+    }
+    path.with_context(|| format!("{build:?} named no artifact"))
+}
+
+/// Fails with the command that helps if Rust's standard library for `target` is not installed.
+fn require_target(target: &str) -> Result<()> {
+    let libdir = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .args(["--print", "target-libdir", "--target", target])
+        .current_dir(workspace())
+        .output()
+        .context("rustc did not start")?;
+    if !Path::new(String::from_utf8(libdir.stdout)?.trim()).is_dir() {
+        bail!("Rust's target {target} is missing; install it with `rustup target add {target}`");
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! The composer, by its command `compose`.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    cargo,
+    guest::Guest,
+    process::{self, Finished},
+};
+
+/// The longest that a composition takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The path of the `compose` command, built from this workspace.
+pub fn command() -> Result<&'static Path> {
+    static COMMAND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    process::once(&COMMAND, || cargo::build_tool("compose", &[]))
+}
+
+/// Runs `compose input -o output`.
+pub fn compose(input: &Path, output: &Path) -> Result<Finished> {
+    let mut compose = Command::new(command()?);
+    compose.arg(input).arg("-o").arg(output);
+    let finished = process::run(compose, LIMIT)?;
+    ensure!(finished.status.success(), "compose failed: {finished}");
+    Ok(finished)
+}
+
+/// Builds and composes `guest`, once in a process, and returns the path of the composed component.
+pub fn composed(guest: Guest) -> Result<PathBuf> {
+    type Entry = Arc<OnceLock<Result<PathBuf, String>>>;
+    static COMPOSED: Mutex<Option<HashMap<Guest, Entry>>> = Mutex::new(None);
+    let entry = COMPOSED
+        .lock()
+        .expect("no test panics with the lock held")
+        .get_or_insert_default()
+        .entry(guest)
+        .or_default()
+        .clone();
+    process::once(&entry, || {
+        let module = guest.build()?;
+        let name = format!("{}-{}.composed.wasm", guest.folder(), guest.target());
+        let output = cargo::target_dir()?.join("guests").join(name);
+        compose(&module, &output).with_context(|| format!("{guest:?}"))?;
+        Ok(output)
+    })
+    .map(Path::to_path_buf)
+}

@@ -1,0 +1,139 @@
+//! The host: the stock `wasmtime` command, which knows nothing of Spin.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cargo, process,
+    process::{Finished, Running},
+};
+
+/// What a composed component needs to reach a broker: the network, and host names.
+pub const NETWORK: &[&str] = &["-Sinherit-network", "-Sallow-ip-name-lookup"];
+
+/// The longest that wasmtime takes to compile a component and to listen, on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// The path of the wasmtime command: `$WASMTIME`, or else tests/wasmtime, built with this workspace.
+pub fn wasmtime() -> Result<&'static Path> {
+    static WASMTIME: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    process::once(&WASMTIME, || match std::env::var_os("WASMTIME") {
+        Some(path) => Ok(path.into()),
+        None => cargo::build_tool(
+            "wasmtime",
+            &["--package", "stock-wasmtime", "--profile", "stock"],
+        ),
+    })
+}
+
+/// A `wasmtime serve` of one component, on a free port of loopback.
+pub struct Serve {
+    process: Running,
+    url: String,
+    command_line: String,
+}
+
+impl Serve {
+    /// Starts the server. The component sees `env`; it may use the network.
+    pub fn start(component: &Path, env: &[(&str, &str)]) -> Result<Self> {
+        let mut serve = command("serve")?;
+        serve
+            .args(["--addr", "127.0.0.1:0", "-Scli"])
+            .args(NETWORK)
+            .args(env.iter().map(|(name, value)| format!("--env={name}={value}")))
+            .arg(component);
+        let process = Running::spawn(&mut serve)?;
+        let url = process
+            .await_line(START_LIMIT, |line| {
+                line.strip_prefix("Serving HTTP on ").map(str::to_owned)
+            })
+            .context("wasmtime serve")?;
+        Ok(Self {
+            process,
+            url,
+            command_line: shown(&serve),
+        })
+    }
+
+    /// The URL that it answers, `http://127.0.0.1:PORT/`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The command line that started it.
+    pub fn command_line(&self) -> &str {
+        &self.command_line
+    }
+
+    /// What the server and the component have written to stderr so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Posts `body` and returns the status code and the text of the answer.
+    pub fn post(&self, body: &[u8]) -> Result<(u16, String)> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut response = agent
+            .post(&self.url)
+            .content_type("application/octet-stream")
+            .send(body)
+            .with_context(|| format!("POST {}: {}", self.url, self.stderr()))?;
+        let text = response.body_mut().read_to_string()?;
+        Ok((response.status().as_u16(), text))
+    }
+}
+
+/// Runs a command component under `wasmtime run` with these options and arguments, at most for `limit`.
+pub fn run(
+    component: &Path,
+    options: &[&str],
+    args: impl IntoIterator<Item = String>,
+    limit: Duration,
+) -> Result<Finished> {
+    let mut run = command("run")?;
+    run.args(options).arg(component).args(args);
+    process::run(run, limit)
+}
+
+/// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's.
+fn command(subcommand: &str) -> Result<Command> {
+    let directory = cargo::target_dir()?.join("wasmtime-cache");
+    fs::create_dir_all(&directory)?;
+    let config = directory.join("config.toml");
+    let text = format!("[cache]\ndirectory = {directory:?}\n");
+    if fs::read_to_string(&config).ok().as_deref() != Some(&text) {
+        // Whole or not at all: another test process may be reading it.
+        let new = tempfile::NamedTempFile::new_in(&directory)?;
+        fs::write(new.path(), text)?;
+        new.persist(&config)?;
+    }
+    let mut command = Command::new(wasmtime()?);
+    command
+        .arg(subcommand)
+        .arg(format!("-Ccache-config={}", config.display()));
+    Ok(command)
+}
+
+/// A command line as one would type it.
+pub fn shown(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| match word.contains([' ', '?', '&', '*']) {
+            true => format!("'{word}'"),
+            false => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,301 @@
+//! The probe guest's commands, and what it prints for each.
+
+use std::{fmt::Write, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    compose,
+    guest::Guest,
+    host::{self, NETWORK},
+    process::Finished,
+};
+
+/// The longest that a run takes, if the test does not say another.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A list of calls of Spin's MQTT interface, made by a guest under `wasmtime run`.
+///
+/// ```no_run
+/// # use end_to_end::probe::{Probe, Qos};
+/// let outcomes = Probe::new()
+///     .open("mqtt://localhost")
+///     .publish("pets", Qos::AtLeastOnce, "a cat")
+///     .run()?;
+/// outcomes.expect_ok()?;
+/// # anyhow::Ok(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Probe {
+    commands: Vec<String>,
+    options: Vec<&'static str>,
+    limit: Duration,
+}
+
+/// The quality of service that a publication asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qos {
+    /// QoS 0.
+    AtMostOnce = 0,
+    /// QoS 1.
+    AtLeastOnce = 1,
+    /// QoS 2.
+    ExactlyOnce = 2,
+}
+
+impl Qos {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::AtMostOnce, Self::AtLeastOnce, Self::ExactlyOnce];
+}
+
+/// What is published.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// Nothing: a payload of zero bytes.
+    Empty,
+    /// This text.
+    Text(&'a str),
+    /// So many bytes of [`payload::of_size`](crate::payload::of_size).
+    Size(usize),
+}
+
+impl<'a> From<&'a str> for Content<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Content<'_> {
+    /// The bytes that the subscriber must get.
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Empty => Vec::new(),
+            Self::Text(text) => text.as_bytes().to_vec(),
+            Self::Size(size) => crate::payload::of_size(*size),
+        }
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Probe {
+    /// No call yet; the guest may use the network.
+    pub fn new() -> Self {
+        Self {
+            commands: Vec::new(),
+            options: NETWORK.to_vec(),
+            limit: LIMIT,
+        }
+    }
+
+    /// Runs under these options of `wasmtime run` in place of [`NETWORK`].
+    pub fn options(mut self, options: &[&'static str]) -> Self {
+        self.options = options.to_vec();
+        self
+    }
+
+    /// Runs at most so long in place of a minute.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// `connection.open` without user and password, with a keep alive of 30 s.
+    pub fn open(self, address: &str) -> Self {
+        self.open_as(address, "", "", 30)
+    }
+
+    /// `connection.open`.
+    pub fn open_as(self, address: &str, user: &str, password: &str, keep_alive_secs: u64) -> Self {
+        let keep_alive = keep_alive_secs.to_string();
+        self.command(&["open", address, user, password, &keep_alive])
+    }
+
+    /// `connection.open`, `count` times, each connection kept.
+    pub fn open_many(self, count: usize, address: &str) -> Self {
+        self.command(&["open-many", &count.to_string(), address])
+    }
+
+    /// `connection.publish` on the connection opened last.
+    pub fn publish<'a>(self, topic: &str, qos: Qos, content: impl Into<Content<'a>>) -> Self {
+        let content = match content.into() {
+            Content::Empty => "empty".into(),
+            Content::Text(text) => format!("text:{text}"),
+            Content::Size(size) => format!("size:{size}"),
+        };
+        let qos = (qos as u8).to_string();
+        self.command(&["publish", topic, &qos, &content])
+    }
+
+    /// Drops the connection opened last.
+    pub fn drop_connection(self) -> Self {
+        self.command(&["drop"])
+    }
+
+    /// Sleeps inside the guest, where nothing but time can make the difference.
+    pub fn sleep(self, time: Duration) -> Self {
+        self.command(&["sleep", &time.as_millis().to_string()])
+    }
+
+    fn command(mut self, words: &[&str]) -> Self {
+        let words: Vec<String> = words.iter().map(|word| encode(word)).collect();
+        self.commands.push(words.join(" "));
+        self
+    }
+
+    /// Composes the probe and runs these calls. Fails if the guest does not end, or not by itself (a trap).
+    pub fn run(&self) -> Result<Outcomes> {
+        let component = compose::composed(Guest::Probe)?;
+        let finished = host::run(
+            &component,
+            &self.options,
+            self.commands.iter().cloned(),
+            self.limit,
+        )?;
+        ensure!(finished.status.success(), "the probe failed: {finished}");
+        let outcomes = finished
+            .stdout
+            .lines()
+            .map(Outcome::parse)
+            .collect::<Result<Vec<_>>>()
+            .with_context(|| finished.to_string())?;
+        ensure!(
+            outcomes.len() == self.commands.len(),
+            "{} commands had {} outcomes: {finished}",
+            self.commands.len(),
+            outcomes.len()
+        );
+        Ok(Outcomes { outcomes, finished })
+    }
+}
+
+/// Writes what would end a word, or can't stand in an argument, as `%XX`.
+fn encode(word: &str) -> String {
+    word.chars().fold(String::new(), |mut encoded, char| {
+        match char {
+            ' ' | '%' | '\0'..='\x1f' => {
+                write!(encoded, "%{:02X}", char as u32).expect("a string takes all")
+            }
+            _ => encoded.push(char),
+        }
+        encoded
+    })
+}
+
+/// The outcomes of all calls, in their order.
+#[derive(Debug)]
+pub struct Outcomes {
+    outcomes: Vec<Outcome>,
+    finished: Finished,
+}
+
+impl Outcomes {
+    /// Fails if any call did.
+    pub fn expect_ok(&self) -> Result<()> {
+        for (index, outcome) in self.outcomes.iter().enumerate() {
+            ensure!(
+                outcome.result == CallResult::Ok,
+                "call {index}: {outcome:?}\n{}",
+                self.finished
+            );
+        }
+        Ok(())
+    }
+
+    /// The outcome of the call at `index`.
+    pub fn at(&self, index: usize) -> &Outcome {
+        &self.outcomes[index]
+    }
+
+    /// The outcome of the last call.
+    pub fn last(&self) -> &Outcome {
+        self.outcomes.last().expect("the probe was given a call")
+    }
+
+    /// What the guest and the host wrote to stderr.
+    pub fn stderr(&self) -> &str {
+        &self.finished.stderr
+    }
+
+    /// From the start of the host to its end.
+    pub fn elapsed(&self) -> Duration {
+        self.finished.elapsed
+    }
+}
+
+/// What one call came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How long the call took, in the guest's time.
+    pub elapsed: Duration,
+    /// Its result.
+    pub result: CallResult,
+}
+
+/// The result of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// It succeeded.
+    Ok,
+    /// It was not made, since no connection was open.
+    Skipped,
+    /// It returned an error.
+    Error {
+        /// The case of the interface's `error`, such as `connection-failed`.
+        variant: String,
+        /// The text in it; empty where the case has none.
+        text: String,
+    },
+}
+
+impl Outcome {
+    fn parse(line: &str) -> Result<Self> {
+        let mut words = line.splitn(4, ' ');
+        let elapsed = words.next().context("an empty line")?.parse()?;
+        let result = match (words.next(), words.next(), words.next()) {
+            (Some("ok"), None, None) => CallResult::Ok,
+            (Some("skipped"), None, None) => CallResult::Skipped,
+            (Some("error"), Some(variant), text) => CallResult::Error {
+                variant: variant.into(),
+                text: text.unwrap_or_default().into(),
+            },
+            _ => bail!("not an outcome: {line}"),
+        };
+        Ok(Self {
+            elapsed: Duration::from_millis(elapsed),
+            result,
+        })
+    }
+
+    /// Fails if the call did.
+    pub fn expect_ok(&self) -> Result<()> {
+        ensure!(self.result == CallResult::Ok, "{self:?}");
+        Ok(())
+    }
+
+    /// Fails unless the call returned the error `variant` with `keyword` in its text, in whichever case.
+    pub fn expect_error(&self, variant: &str, keyword: &str) -> Result<()> {
+        self.expect_error_with_any(variant, &[keyword])
+    }
+
+    /// Fails unless the call returned the error `variant` with one of `keywords` in its text, in whichever case.
+    pub fn expect_error_with_any(&self, variant: &str, keywords: &[&str]) -> Result<()> {
+        let CallResult::Error {
+            variant: found,
+            text,
+        } = &self.result
+        else {
+            bail!("{variant} was expected, not {self:?}");
+        };
+        let lower = text.to_lowercase();
+        ensure!(
+            found == variant && keywords.iter().any(|word| lower.contains(&word.to_lowercase())),
+            "{variant} with one of {keywords:?} was expected, not {self:?}"
+        );
+        Ok(())
+    }
+}
