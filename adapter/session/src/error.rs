@@ -1,0 +1,207 @@
+use core::time::Duration;
+
+use crate::text::{decimal, display_message};
+
+/// Why a message was refused before any of it was sent. The session is as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishError {
+    /// The packet would exceed MQTT's largest remaining length, 268,435,455 bytes.
+    TooLarge {
+        /// The payload's length in bytes.
+        payload: usize,
+    },
+    /// The packet would exceed `max_outgoing_packet_size_bytes`.
+    AboveLimit {
+        /// The packet's length in bytes.
+        packet: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The session has ended before; nothing can be sent over it.
+    Ended(Failure),
+}
+
+impl PublishError {
+    /// What is wrong and how to mend it.
+    pub fn message(&self) -> String {
+        match self {
+            Self::TooLarge { payload } => [
+                "the payload has ",
+                &decimal(*payload as u64),
+                " bytes: with the topic it exceeds what one MQTT packet holds, 268435455 bytes",
+            ]
+            .concat(),
+            Self::AboveLimit { packet, limit } => [
+                "the packet has ",
+                &decimal(*packet as u64),
+                " bytes: the address sets max_outgoing_packet_size_bytes=",
+                &decimal(*limit as u64),
+            ]
+            .concat(),
+            Self::Ended(failure) => ["the connection was lost earlier: ", &failure.message()].concat(),
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The broker answered CONNECT with a refusal [MQTT-3.2.2-5].
+    Refused(Refusal),
+    /// The connection was closed or reset while this was awaited.
+    Closed(Awaited),
+    /// This did not come in time.
+    TimedOut(Awaited, Duration),
+    /// The broker broke the protocol, and so the connection was closed [MQTT-4.8.0-1].
+    Violation(Violation),
+    /// We said DISCONNECT.
+    Disconnected,
+}
+
+impl Failure {
+    /// What happened, and what that means for the message that was being published.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Refused(refusal) => ["the broker refused the connection: ", refusal.message()].concat(),
+            Self::Closed(Awaited::Connack) => {
+                "the connection was closed before the broker answered CONNECT (some brokers answer a wrong user name, \
+                 password or client id so); whether the message was delivered is unknown"
+                    .into()
+            }
+            Self::Closed(Awaited::Publish) => "the broker closed the connection".into(),
+            Self::Closed(Awaited::Transmission) => {
+                "the connection was lost before the message was sent in full".into()
+            }
+            Self::Closed(awaited) => [
+                "the connection was lost before ",
+                awaited.name(),
+                "; whether the message was delivered is unknown",
+            ]
+            .concat(),
+            Self::TimedOut(awaited, waited) => [
+                "no ",
+                awaited.name(),
+                " within ",
+                &decimal(waited.as_secs()),
+                " s; whether the message was delivered is unknown",
+            ]
+            .concat(),
+            Self::Violation(violation) => [
+                "the broker broke the protocol: ",
+                &violation.message(),
+                "; the connection was closed",
+            ]
+            .concat(),
+            Self::Disconnected => "it was disconnected".into(),
+        }
+    }
+}
+
+/// What a session was waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The next message to publish: nothing is in flight.
+    Publish,
+    /// The broker's answer to CONNECT.
+    Connack,
+    /// That the transport takes the rest of a packet.
+    Transmission,
+    /// The broker's answer to a QoS 1 message.
+    Puback,
+    /// The broker's first answer to a QoS 2 message.
+    Pubrec,
+    /// The broker's second answer to a QoS 2 message.
+    Pubcomp,
+}
+
+impl Awaited {
+    /// What it is, as it stands in a message.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "next message",
+            Self::Connack => "CONNACK",
+            Self::Transmission => "progress in sending",
+            Self::Puback => "PUBACK",
+            Self::Pubrec => "PUBREC",
+            Self::Pubcomp => "PUBCOMP",
+        }
+    }
+}
+
+/// The broker's reason for refusing a connection: the return code of CONNACK, 1 to 5 (table 3.1 of the standard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 1: it does not speak MQTT 3.1.1.
+    ProtocolVersion,
+    /// 2: it does not allow the client id.
+    ClientId,
+    /// 3: it serves no clients now.
+    Unavailable,
+    /// 4: the user name or the password is wrong or malformed.
+    BadCredentials,
+    /// 5: the client may not connect.
+    NotAuthorized,
+}
+
+impl Refusal {
+    /// The reason in words, with its code.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::ProtocolVersion => "it does not speak MQTT 3.1.1 (code 1)",
+            Self::ClientId => "it does not allow this client id (code 2)",
+            Self::Unavailable => "its MQTT service is unavailable (code 3)",
+            Self::BadCredentials => "bad user name or password (code 4)",
+            Self::NotAuthorized => "not authorized (code 5)",
+        }
+    }
+}
+
+/// What a broker sent that MQTT 3.1.1 forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// A first byte that no packet to a client has: a reserved type, a client's packet, or reserved flags [MQTT-2.2.2-2].
+    FirstByte(u8),
+    /// A remaining length that its kind of packet cannot have, or one of more than four bytes (2.2.3).
+    Length,
+    /// A packet larger than `max_incoming_packet_size_bytes`.
+    TooLarge(usize),
+    /// A CONNACK with a reserved return code.
+    ReturnCode(u8),
+    /// A CONNACK with reserved flags, or session present where there can be none [MQTT-3.2.2-1] [MQTT-3.2.2-4].
+    ConnackFlags(u8),
+    /// A packet that cannot come in this state, such as a second CONNACK, or anything before the first [MQTT-3.2.0-1].
+    Unexpected(&'static str),
+    /// An acknowledgement of a packet id that is not in flight.
+    PacketId(&'static str, u16),
+    /// Messages without end, and no acknowledgement of them taken.
+    Flood,
+    /// Content that cannot be decoded, such as a topic that is not UTF-8 [MQTT-1.5.3-1].
+    Malformed(&'static str),
+}
+
+impl Violation {
+    /// What was wrong.
+    pub fn message(self) -> String {
+        let number = |number: usize| decimal(number as u64);
+        match self {
+            Self::FirstByte(byte) => ["a packet that begins with the byte ", &number(byte.into())].concat(),
+            Self::Length => "a packet with a malformed length".into(),
+            Self::TooLarge(bytes) => [
+                "a packet of ",
+                &number(bytes),
+                " bytes, above the limit (max_incoming_packet_size_bytes)",
+            ]
+            .concat(),
+            Self::ReturnCode(code) => ["a CONNACK with the reserved return code ", &number(code.into())].concat(),
+            Self::ConnackFlags(flags) => ["a CONNACK with the wrong flags ", &number(flags.into())].concat(),
+            Self::Unexpected(packet) => ["an unexpected ", packet].concat(),
+            Self::PacketId(packet, id) => {
+                [packet, " for the packet id ", &number(id.into()), ", which does not await it"].concat()
+            }
+            Self::Flood => "messages without end".into(),
+            Self::Malformed(packet) => ["a malformed ", packet].concat(),
+        }
+    }
+}
+
+display_message!(PublishError, Failure);

@@ -1,0 +1,144 @@
+use core::time::Duration;
+
+use crate::{Address, text::display_message};
+
+/// What a [`Session`](crate::Session) says in its CONNECT packet, and the limits that it keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Who we are to the broker [MQTT-3.1.3-2].
+    pub client_id: String,
+    /// Whether the broker forgets us with the connection [MQTT-3.1.2-6].
+    pub clean_session: bool,
+    /// The longest silence between two of our packets, in seconds [MQTT-3.1.2-23]; 0 means no limit.
+    pub keep_alive: u16,
+    /// User name and password, if any.
+    pub credentials: Option<Credentials>,
+    /// How long a publish waits for the broker.
+    pub ack_timeout: Duration,
+    /// The largest packet, without its fixed header, that the broker may send, in bytes.
+    pub max_incoming_packet_size: usize,
+    /// The largest packet, all of it, that a publish may make, in bytes.
+    pub max_outgoing_packet_size: usize,
+}
+
+impl ConnectOptions {
+    /// The options that `address` gives, with the rest of what `open` takes.
+    ///
+    /// `client_id` is used where the address has none. `keep_alive_secs` above 65,535 is 65,535, the most that MQTT can say.
+    pub fn new(
+        address: &Address,
+        client_id: impl FnOnce() -> String,
+        credentials: Option<Credentials>,
+        keep_alive_secs: u64,
+    ) -> Self {
+        Self {
+            client_id: address.client_id.clone().unwrap_or_else(client_id),
+            clean_session: address.clean_session,
+            keep_alive: u16::try_from(keep_alive_secs).unwrap_or(u16::MAX),
+            credentials,
+            ack_timeout: address.ack_timeout,
+            max_incoming_packet_size: address.max_incoming_packet_size,
+            max_outgoing_packet_size: address.max_outgoing_packet_size,
+        }
+    }
+}
+
+/// A user name, and a password unless it is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    username: String,
+    password: String,
+}
+
+impl Credentials {
+    /// Checks a user name and a password, each of which may be empty to mean none.
+    ///
+    /// # Errors
+    ///
+    /// If there is a password but no user name [MQTT-3.1.2-22], or one of them does not fit MQTT.
+    pub fn new(username: String, password: String) -> Result<Option<Self>, CredentialsError> {
+        if username.is_empty() {
+            return if password.is_empty() {
+                Ok(None)
+            } else {
+                Err(CredentialsError::NoUsername)
+            };
+        }
+        if username.len() > 65_535 || password.len() > 65_535 {
+            return Err(CredentialsError::TooLong);
+        }
+        if username.contains('\0') {
+            return Err(CredentialsError::Nul);
+        }
+        Ok(Some(Self { username, password }))
+    }
+
+    /// The user name.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The password; empty for none.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// Why a user name and a password cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsError {
+    /// There is a password but no user name [MQTT-3.1.2-22].
+    NoUsername,
+    /// One of them has more than 65,535 bytes [MQTT-1.5.3].
+    TooLong,
+    /// The user name contains the character U+0000 [MQTT-1.5.3-2].
+    Nul,
+}
+
+impl CredentialsError {
+    /// What is wrong and how to mend it.
+    pub fn message(&self) -> String {
+        match self {
+            Self::NoUsername => "a password needs a user name: MQTT 3.1.1 forbids one without the other",
+            Self::TooLong => "the user name or the password has more than the 65535 bytes that MQTT allows",
+            Self::Nul => "the user name contains the character U+0000, which MQTT forbids",
+        }
+        .into()
+    }
+}
+
+display_message!(CredentialsError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_credentials_mean_none() {
+        assert_eq!(Credentials::new(String::new(), String::new()), Ok(None));
+        let user = Credentials::new("u".into(), String::new()).unwrap().unwrap();
+        assert_eq!((user.username(), user.password()), ("u", ""));
+    }
+
+    #[test]
+    fn credentials_that_mqtt_forbids_are_refused() {
+        let long = "x".repeat(65_536);
+        for (username, password, error) in [
+            ("", "p", CredentialsError::NoUsername),
+            (&*long, "p", CredentialsError::TooLong),
+            ("u", &*long, CredentialsError::TooLong),
+            ("u\0", "p", CredentialsError::Nul),
+        ] {
+            assert_eq!(Credentials::new(username.into(), password.into()), Err(error));
+        }
+    }
+
+    #[test]
+    fn keep_alive_is_clamped_to_what_mqtt_can_say() {
+        let address: Address = "mqtt://h".parse().unwrap();
+        for (secs, expected) in [(0, 0), (65_535, 65_535), (65_536, 65_535), (u64::MAX, 65_535)] {
+            let options = ConnectOptions::new(&address, || "id".into(), None, secs);
+            assert_eq!(options.keep_alive, expected);
+        }
+    }
+}

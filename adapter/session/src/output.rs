@@ -1,0 +1,52 @@
+use bytes::{Buf, Bytes, BytesMut};
+
+/// What is to be sent: packets in order, of which one at most is a PUBLISH whose payload is not copied.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// Goes first: control packets, and the beginning of a PUBLISH.
+    head: BytesMut,
+    /// Then the rest of that PUBLISH's payload.
+    body: Bytes,
+    /// Then what was to be said meanwhile. Empty unless there is a body.
+    tail: BytesMut,
+}
+
+/// A train of packets up to this size goes out in one write: WASI has no TCP_NODELAY, so a packet in two writes waits for
+/// the acknowledgement of its first half. Above it, copying costs more than a write, and the train fills segments anyway.
+const TRAIN: usize = 64 * 1024;
+
+impl Output {
+    /// Where to write a control packet.
+    pub(crate) fn control(&mut self) -> &mut BytesMut {
+        if self.body.is_empty() {
+            &mut self.head
+        } else {
+            &mut self.tail
+        }
+    }
+
+    /// Adds the payload of the PUBLISH whose header was written last.
+    pub(crate) fn payload(&mut self, mut payload: Bytes) {
+        let room = TRAIN.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&payload.split_to(room.min(payload.len())));
+        self.body = payload;
+    }
+
+    /// The bytes to send next; more may follow once these are gone. Empty only if there is nothing to send.
+    pub(crate) fn pending(&self) -> &[u8] {
+        if self.head.is_empty() { &self.body } else { &self.head }
+    }
+
+    /// Drops the first `count` bytes of what is pending.
+    pub(crate) fn advance(&mut self, count: usize) {
+        if !self.head.is_empty() {
+            self.head.advance(count);
+        } else {
+            self.body.advance(count);
+        }
+        if self.head.is_empty() && self.body.is_empty() {
+            self.body = Bytes::new();
+            self.head = core::mem::take(&mut self.tail);
+        }
+    }
+}
