@@ -1,3 +1,59 @@
-//! stub
-/// The adapter component's bytes.
-pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+//! Makes a component that was written for Spin run on any WASI host.
+//!
+//! Such a component imports `fermyon:spin/mqtt@2.0.0`, which only Spin provides. [`compose`] plugs the *adapter*, a
+//! component that exports this interface and imports nothing but WASI 0.2, into it:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let app = std::fs::read("app.wasm")?;
+//! let composition = spin_mqtt_composer::compose(&app)?;
+//! std::fs::write("app.composed.wasm", composition.component())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Options are methods of [`Composer`], of which [`compose`] and [`inspect`] are the short forms. Nothing here reads or
+//! writes a file or prints: the `compose` command around it does. The same input gives the same bytes on every run.
+
+mod adapter;
+mod command_line;
+mod component;
+mod componentize;
+mod composer;
+mod guest;
+mod inspect;
+mod interface;
+mod names;
+mod plug;
+mod types;
+mod wasi;
+
+pub use adapter::{ADAPTER, AdapterError};
+pub use command_line::{CommandLine, Runner};
+pub use component::{InputError, MAX_INPUT_SIZE};
+pub use componentize::ComponentizeError;
+pub use composer::{ComposeError, Composer, Composition, Leftover, Leftovers};
+pub use guest::{Form, GuestError};
+pub use inspect::{Import, Inspection, Socket};
+pub use interface::Mismatch;
+pub use names::MQTT_INTERFACE;
+pub use plug::PlugError;
+pub use wasi::Provider;
+
+/// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].
+///
+/// # Errors
+///
+/// Those of [`Composer::compose`].
+pub fn compose(app: &[u8]) -> Result<Composition, ComposeError> {
+    Composer::new().compose(app)
+}
+
+/// Reports what [`compose`] would do with `app`; see [`Composer::inspect`].
+///
+/// # Errors
+///
+/// Those of [`Composer::inspect`].
+pub fn inspect(app: &[u8]) -> Result<Inspection, ComposeError> {
+    Composer::new().inspect(app)
+}

@@ -1,1 +1,9 @@
-fn main() { println!("{}", spin_mqtt_composer::ADAPTER.len()); }
+//! The `compose` command: files and messages around the library.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

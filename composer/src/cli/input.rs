@@ -1,0 +1,53 @@
+//! Reading files, whole and within bounds.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE};
+
+use super::AdapterOptions;
+
+/// Whether `path` stands for the standard input or output.
+pub(super) fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads the file `path`, or the standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    if is_standard(path) {
+        return read_bounded(io::stdin().lock()).context("cannot read the standard input");
+    }
+    let read = || -> Result<Vec<u8>> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            bail!("it is a directory");
+        }
+        Ok(read_bounded(file)?)
+    };
+    read().with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// Reads one byte more than the library takes at most, so that a file without end comes to an end here, and as too large
+/// there.
+fn read_bounded(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input
+        .take(MAX_INPUT_SIZE as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A composer with the adapter that the options name.
+pub(super) fn composer(options: &AdapterOptions) -> Result<Composer> {
+    let composer = Composer::new();
+    match &options.adapter {
+        None => Ok(composer),
+        Some(path) => composer
+            .adapter(&read(path)?)
+            .with_context(|| format!("cannot use `{}` as the adapter", path.display())),
+    }
+}

@@ -1,0 +1,149 @@
+//! `compose inspect app.wasm`: the report.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anstream::AutoStream;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use spin_mqtt_composer::{Form, Import, Inspection, Provider, Socket};
+
+use super::{
+    AdapterOptions,
+    compose::default_output,
+    input,
+    report::{BOLD, LIBRARY},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The app: a component, or a core module for wasm32-wasip1; binary or text; `-` for the standard input.
+    #[arg(value_name = "APP")]
+    app: PathBuf,
+
+    #[command(flatten)]
+    adapter: AdapterOptions,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> Result<()> {
+    let app = &options.app;
+    let bytes = input::read(app)?;
+    let inspection = input::composer(&options.adapter)?
+        .inspect(&bytes)
+        .with_context(|| format!("cannot inspect `{}`", app.display()))?;
+    let file = match &inspection.socket {
+        Socket::Composed { .. } => app.clone(),
+        _ if input::is_standard(app) => PathBuf::from("app.composed.wasm"),
+        _ => default_output(app),
+    };
+    let file = file.display().to_string();
+    let mut out = AutoStream::auto(io::stdout().lock());
+    let written = match options.json {
+        true => json(&mut out, &inspection, &file),
+        false => text(&mut out, &app.display().to_string(), &inspection, &file),
+    };
+    match written {
+        // Whoever read it has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to the standard output"),
+    }
+}
+
+/// The report and how to run what it is about.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    /// The file that `command` runs.
+    file: &'a str,
+    command: Option<Vec<String>>,
+}
+
+fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result<()> {
+    let command = inspection.command.map(|command| command.arguments(file));
+    serde_json::to_writer_pretty(
+        &mut *out,
+        &Report {
+            inspection,
+            file,
+            command,
+        },
+    )?;
+    writeln!(out)
+}
+
+fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) -> io::Result<()> {
+    let form = match inspection.form {
+        Form::Component => "a component",
+        Form::CommandModule => "a core module for WASI preview 1, a command",
+        _ => "a core module for WASI preview 1",
+    };
+    writeln!(out, "{BOLD}{app}{BOLD:#} is {form}")?;
+    writeln!(out, "\n{BOLD}exports{BOLD:#}")?;
+    for export in &inspection.exports {
+        writeln!(out, "  {export}")?;
+    }
+    writeln!(out, "\n{BOLD}imports{BOLD:#}")?;
+    for import in &inspection.imports {
+        match &import.provider {
+            Provider::Wasi => writeln!(out, "  {}", import.name)?,
+            provider => writeln!(out, "  {}  ({provider})", import.name)?,
+        }
+    }
+    match &inspection.socket {
+        Socket::Ready { import } => writeln!(out, "\n{BOLD}compose{BOLD:#} would plug {import}")?,
+        Socket::Composed { reason } => {
+            writeln!(out, "\n{BOLD}compose{BOLD:#} has nothing to do: {reason}")?
+        }
+        Socket::Refused { reason } => {
+            return writeln!(out, "\n{BOLD}compose{BOLD:#} would refuse it: {reason}");
+        }
+        _ => {}
+    }
+    writeln!(out, "\n{BOLD}the host must provide{BOLD:#}")?;
+    for package in packages(&inspection.host) {
+        writeln!(out, "  {package}")?;
+    }
+    match inspection.command {
+        Some(command) => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", command.shell(file)),
+        None => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {LIBRARY}"),
+    }
+}
+
+/// What a host must provide, a package with its interfaces in each line: `wasi:io@0.2.0 (error, poll, streams)`.
+pub(super) fn packages(imports: &[Import]) -> Vec<String> {
+    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
+    for import in imports
+        .iter()
+        .filter(|import| import.provider != Provider::NotNeeded)
+    {
+        let (path, version) = import.name.split_once('@').unwrap_or((&import.name, ""));
+        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+        let package = match version {
+            "" => package.to_owned(),
+            version => format!("{package}@{version}"),
+        };
+        match packages.iter_mut().find(|(name, _)| *name == package) {
+            Some((_, interfaces)) => interfaces.push(interface),
+            None => packages.push((package, vec![interface])),
+        }
+    }
+    packages.sort();
+    packages
+        .into_iter()
+        .map(|(package, mut interfaces)| {
+            interfaces.sort();
+            match interfaces.join(", ").as_str() {
+                "" => package,
+                interfaces => format!("{package} ({interfaces})"),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! The command's arguments, and its exit codes: 0 for done, 1 for failed, 2 for wrong usage (clap's own).
+
+mod adapter;
+mod compose;
+mod input;
+mod inspect;
+mod output;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  compose app.wasm                     write app.composed.wasm beside it
+  compose app.wasm -o out.wasm         write out.wasm
+  compose - -o - < app.wasm | wasm-tools component wit
+  compose inspect app.wasm             show what would be plugged, and how to run the result
+  compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
+
+An app whose file is named `inspect`, `adapter` or `help` is given as `./inspect`.";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  compose inspect app.wasm
+  compose inspect app.wasm --json | jq -r '.host[].name'";
+
+const ADAPTER_EXAMPLES: &str = "\
+Example:
+  compose adapter -o adapter.wasm
+  wac plug app.wasm --plug adapter.wasm -o app.composed.wasm";
+
+/// Makes a component that was written for Spin's MQTT run on any WASI host.
+///
+/// Takes a component (or a core module for wasm32-wasip1) that a Spin SDK of version 3 to 5 made and plugs an adapter into
+/// its import `fermyon:spin/mqtt@2.0.0`. The adapter speaks MQTT over WASI sockets, so the result imports WASI 0.2 alone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "compose",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    compose: compose::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what an app exports and imports, what would be plugged, and how to run the result.
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(inspect::Options),
+    /// Write the adapter alone, for use with `wac plug`.
+    #[command(after_help = ADAPTER_EXAMPLES)]
+    Adapter(adapter::Options),
+}
+
+/// Which adapter to plug in.
+#[derive(Debug, Args)]
+struct AdapterOptions {
+    /// Use the component in FILE in place of the embedded adapter.
+    #[arg(long, value_name = "FILE")]
+    adapter: Option<PathBuf>,
+}
+
+/// Runs the command that the process's arguments name.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => compose::run(&cli.compose),
+        Some(Command::Inspect(options)) => inspect::run(&options),
+        Some(Command::Adapter(options)) => adapter::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

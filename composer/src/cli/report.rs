@@ -1,0 +1,68 @@
+//! What the user reads.
+
+use anstream::eprintln;
+use anstyle::{AnsiColor, Style};
+use spin_mqtt_composer::{ComponentizeError, ComposeError, GuestError};
+
+/// Headings.
+pub(super) const BOLD: Style = Style::new().bold();
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+
+/// In place of a command line.
+pub(super) const LIBRARY: &str =
+    "it is a library: it exports neither wasi:http/incoming-handler nor wasi:cli/run";
+
+/// Prints an error, its causes, and what to do about it if there is something to say.
+pub(super) fn error(error: &anyhow::Error) {
+    eprintln!("{RED}error{RED:#}: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let text = cause.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !last.ends_with(&text) {
+            eprintln!("  {BOLD}caused by{BOLD:#}: {}", text.replace('\n', "\n  "));
+        }
+        last = text;
+    }
+    if let Some(help) = error.downcast_ref().and_then(help) {
+        eprintln!("{CYAN}help{CYAN:#}: {help}");
+    }
+}
+
+/// What to do about an error.
+fn help(error: &ComposeError) -> Option<&'static str> {
+    match error {
+        ComposeError::Leftovers(_) => {
+            Some("for a host that has them, let them remain with `--allow-unresolved`")
+        }
+        ComposeError::Guest(error) => match error {
+            GuestError::Componentize(ComponentizeError::NoComponentType) => Some(
+                "build it as a Spin application's component, with spin-sdk 3, 4 or 5, or give a component",
+            ),
+            GuestError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
+                "rebuild it with spin-sdk 3, 4 or 5, or make it a component with the tool that fits it, and give that",
+            ),
+            GuestError::NoMqtt => Some("`compose inspect` shows what it imports"),
+            GuestError::AsyncMqtt { .. } => Some("build it with spin-sdk 3, 4 or 5"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A size in bytes for people: `512 B`, `43.1 KiB`, `2.4 MiB`.
+pub(super) fn size(bytes: usize) -> String {
+    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+    let mut value = bytes as f64 / 1024.0;
+    if value < 1.0 {
+        return format!("{bytes} B");
+    }
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}

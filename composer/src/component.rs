@@ -1,0 +1,287 @@
+//! Bytes, checked to be a valid component: what stands at its top level and the types of it.
+
+use thiserror::Error;
+use wasmparser::{
+    BinaryReaderError, Chunk, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+    component_types::ComponentItem, types::Types,
+};
+
+use crate::names::MQTT_INTERFACE;
+
+/// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
+/// 40 MB; a composition needs a small multiple of its input's size in memory.
+pub const MAX_INPUT_SIZE: usize = 256 << 20;
+
+/// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
+/// message about WASI 0.3 and not one about its encoding.
+pub(crate) fn features() -> WasmFeatures {
+    WasmFeatures::default()
+        | WasmFeatures::CM_ASYNC_STACKFUL
+        | WasmFeatures::CM_MORE_ASYNC_BUILTINS
+        | WasmFeatures::CM_ERROR_CONTEXT
+        | WasmFeatures::CM_FIXED_LENGTH_LISTS
+}
+
+/// Why bytes are no WebAssembly, or none that is valid.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// There are no bytes.
+    #[error("it is empty")]
+    Empty,
+    /// It exceeds what this tool takes.
+    #[error("it is larger than {} MiB, the most that is taken", MAX_INPUT_SIZE >> 20)]
+    TooLarge,
+    /// It is neither a binary nor WebAssembly text.
+    #[error("it is not WebAssembly: it begins with {start}, a WebAssembly file with \"\\0asm\"")]
+    NotWasm {
+        /// The first bytes, quoted.
+        start: String,
+    },
+    /// It looks like WebAssembly text, but is malformed.
+    #[error("it is WebAssembly text with a mistake in it")]
+    Text(#[source] wat::Error),
+    /// The file ends within a section.
+    #[error(
+        "it is truncated: it ends after {size} bytes, in the middle of a section; was it copied or downloaded whole?"
+    )]
+    Truncated {
+        /// The input's size in bytes.
+        size: usize,
+    },
+    /// It is malformed or breaks a rule of WebAssembly.
+    #[error("it is not valid WebAssembly")]
+    Invalid(#[source] BinaryReaderError),
+}
+
+/// Whether checked bytes are a component or a core module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Component,
+    Module,
+}
+
+/// Turns WebAssembly text into a binary, leaves a binary as it is, and says which kind it is.
+pub(crate) fn decode(input: &[u8]) -> Result<(std::borrow::Cow<'_, [u8]>, Kind), InputError> {
+    if input.is_empty() {
+        return Err(InputError::Empty);
+    }
+    if input.len() > MAX_INPUT_SIZE {
+        return Err(InputError::TooLarge);
+    }
+    let bytes = if input.starts_with(b"\0asm") {
+        input.into()
+    } else if looks_like_text(input) {
+        wat::parse_bytes(input).map_err(InputError::Text)?
+    } else {
+        let start = &input[..input.len().min(8)];
+        return Err(InputError::NotWasm {
+            start: format!("\"{}\"", start.escape_ascii()),
+        });
+    };
+    let header = Parser::new(0).parse(&bytes, false);
+    match header.map_err(InputError::Invalid)? {
+        Chunk::Parsed {
+            payload:
+                Payload::Version {
+                    encoding: Encoding::Component,
+                    ..
+                },
+            ..
+        } => Ok((bytes, Kind::Component)),
+        Chunk::Parsed { .. } => Ok((bytes, Kind::Module)),
+        Chunk::NeedMoreData(_) => Err(InputError::Truncated { size: bytes.len() }),
+    }
+}
+
+/// Whether `input` begins as WebAssembly text does: with a parenthesis or a comment.
+fn looks_like_text(input: &[u8]) -> bool {
+    let text = input
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(input)
+        .trim_ascii_start();
+    text.starts_with(b"(") || text.starts_with(b";;")
+}
+
+/// A valid component's top level.
+pub(crate) struct Component {
+    pub(crate) bytes: Vec<u8>,
+    types: Types,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    /// Custom sections in the order of the file.
+    custom_sections: Vec<(String, Vec<u8>)>,
+    /// A component directly inside it exports [`MQTT_INTERFACE`].
+    contains_adapter: bool,
+}
+
+impl Component {
+    /// Validates `bytes`, a component's, and collects its top level.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, InputError> {
+        let mut imports = Vec::new();
+        let mut exports = Vec::new();
+        let mut custom_sections = Vec::new();
+        let mut contains_adapter = false;
+        let types = validate(&bytes, |depth, payload| {
+            match payload {
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section.clone() {
+                        imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section.clone() {
+                        exports.push(export?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    for export in section.clone() {
+                        contains_adapter |= export?.name.name == MQTT_INTERFACE;
+                    }
+                }
+                Payload::CustomSection(section) if depth == 0 => {
+                    custom_sections.push((section.name().to_owned(), section.data().to_owned()));
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            bytes,
+            types,
+            imports,
+            exports,
+            custom_sections,
+            contains_adapter,
+        })
+    }
+
+    pub(crate) fn types(&self) -> wasmparser::types::TypesRef<'_> {
+        self.types.as_ref()
+    }
+
+    /// The imports and their types, in the order of the file.
+    pub(crate) fn imports(&self) -> impl Iterator<Item = (&str, &ComponentItem)> {
+        self.imports
+            .iter()
+            .filter_map(|name| Some((name.as_str(), self.types.component_item_for_import(name)?)))
+    }
+
+    /// The exports and their types, in the order of the file.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&str, &ComponentItem)> {
+        self.exports
+            .iter()
+            .filter_map(|name| Some((name.as_str(), self.types.component_item_for_export(name)?)))
+    }
+
+    pub(crate) fn import(&self, name: &str) -> Option<&ComponentItem> {
+        self.types.component_item_for_import(name)
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<&ComponentItem> {
+        self.types.component_item_for_export(name)
+    }
+
+    pub(crate) fn custom_sections(&self) -> &[(String, Vec<u8>)] {
+        &self.custom_sections
+    }
+
+    pub(crate) fn contains_adapter(&self) -> bool {
+        self.contains_adapter
+    }
+}
+
+/// Validates a component or module, calling `visit` with each part of it that has passed and how many components or
+/// modules that part is inside of.
+pub(crate) fn validate<'a>(
+    bytes: &'a [u8],
+    mut visit: impl FnMut(usize, &Payload<'a>) -> Result<(), BinaryReaderError>,
+) -> Result<Types, InputError> {
+    let mut validator = Validator::new_with_features(features());
+    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    let mut parser = Parser::new(0);
+    parser.set_features(features());
+    let mut outer = Vec::new();
+    let mut rest = bytes;
+    loop {
+        // Called as if more bytes could come, so that a section which is cut off is told from one that is wrong.
+        let truncated = InputError::Truncated { size: bytes.len() };
+        let payload = match parser.parse(rest, rest.is_empty()) {
+            Ok(Chunk::Parsed { payload, consumed }) => {
+                rest = &rest[consumed..];
+                payload
+            }
+            Ok(Chunk::NeedMoreData(_)) => return Err(truncated),
+            Err(_) if rest.is_empty() => return Err(truncated),
+            Err(error) => return Err(InputError::Invalid(error)),
+        };
+        let valid = validator.payload(&payload).map_err(InputError::Invalid)?;
+        visit(outer.len(), &payload).map_err(InputError::Invalid)?;
+        match valid {
+            ValidPayload::Ok => {}
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(allocations);
+                function.validate(&body).map_err(InputError::Invalid)?;
+                allocations = function.into_allocations();
+            }
+            ValidPayload::Parser(inner) => {
+                outer.push(parser);
+                parser = inner;
+            }
+            ValidPayload::End(types) => match outer.pop() {
+                Some(parent) => parser = parent,
+                None => return Ok(types),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: &[u8] =
+        b"(component (core module (func) (data \"0123456789\")) (import \"a\" (func)))";
+
+    #[test]
+    fn every_cut_is_truncated_or_valid() {
+        let (bytes, kind) = decode(COMPONENT).unwrap();
+        assert_eq!(kind, Kind::Component);
+        let mut truncated = 0;
+        for cut in 8..bytes.len() {
+            match Component::parse(bytes[..cut].to_vec()) {
+                Ok(_) => {}
+                Err(InputError::Truncated { size }) => {
+                    assert_eq!(size, cut);
+                    truncated += 1;
+                }
+                Err(error) => panic!("cut at {cut}: {error:?}"),
+            }
+        }
+        assert!(truncated > 30, "{truncated}");
+    }
+
+    #[test]
+    fn names_and_types_stand_in_order() {
+        let (bytes, _) = decode(
+            b"(component (import \"b\" (func)) (import \"a\" (func $a)) (export \"c\" (func $a)))",
+        )
+        .unwrap();
+        let component = Component::parse(bytes.into_owned()).unwrap();
+        assert_eq!(
+            component
+                .imports()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>(),
+            ["b", "a"]
+        );
+        assert_eq!(
+            component
+                .exports()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>(),
+            ["c"]
+        );
+        assert!(component.import("c").is_none());
+    }
+}

@@ -1,0 +1,376 @@
+//! From an app to a component that runs on any WASI host: parse, check, plug, check again.
+
+use std::fmt;
+
+use thiserror::Error;
+use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
+use wasm_metadata::Producers;
+
+use crate::{
+    adapter::{Adapter, AdapterError},
+    command_line::CommandLine,
+    component::{Component, InputError},
+    guest::{Form, Guest, GuestError},
+    inspect::Import,
+    interface::{self, Mismatch},
+    names::{InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION},
+    plug::{PlugError, plug},
+    types::{Comparison, Fit, Scope},
+    wasi::Provider,
+};
+
+/// The custom sections that tell people and registries about a component. They are repeated at the top level of a
+/// composition; all others stay where they are, in the app inside of it.
+const ANNOTATIONS: &[&str] = &[
+    "authors",
+    "description",
+    "licenses",
+    "source",
+    "homepage",
+    "revision",
+    "version",
+];
+
+/// Why an app was not composed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ComposeError {
+    /// The app is not one that the adapter can be plugged into.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// The adapter can't be used.
+    #[error("the adapter can't be used")]
+    Adapter(#[from] AdapterError),
+    /// The app imports an interface of the right name and with other types.
+    #[error("it imports a `{MQTT_INTERFACE}` that is not the adapter's: {0}")]
+    Mismatch(Mismatch),
+    /// Not every WASI 0.2 host could run the result.
+    #[error("{0}")]
+    Leftovers(Leftovers),
+    /// The pieces fit, and yet did not make a component.
+    #[error(transparent)]
+    Plug(#[from] PlugError),
+    /// What was made is not valid. This is a mistake in this tool.
+    #[error("the composed component is not valid")]
+    InvalidResult(#[source] InputError),
+    /// What was made lacks an import or export of the app, or has one of another type. This is a mistake in this tool.
+    #[error("the composed component's {direction} `{name}` is not what it was in the app")]
+    Changed {
+        /// `import` or `export`.
+        direction: &'static str,
+        /// The name of that import or export.
+        name: String,
+    },
+}
+
+/// Imports that would remain and that not every WASI 0.2 host provides; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftovers(Vec<Leftover>);
+
+/// An import that would remain and that not every WASI 0.2 host provides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// The import's full name.
+    pub name: String,
+    /// Who could provide it.
+    pub provider: Provider,
+    /// It is an import of the adapter and not of the app.
+    pub of_adapter: bool,
+}
+
+impl Leftovers {
+    /// The imports, the app's first, in the order of its file.
+    pub fn as_slice(&self) -> &[Leftover] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Leftovers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, verb) = match self.0.len() {
+            1 => ("one import", "is"),
+            _ => ("some imports", "are"),
+        };
+        write!(
+            f,
+            "{subject} would be left over that {verb} not in stable WASI 0.2:"
+        )?;
+        for Leftover {
+            name,
+            provider,
+            of_adapter,
+        } in &self.0
+        {
+            let of_adapter = if *of_adapter { " (of the adapter)" } else { "" };
+            write!(f, "\n  `{name}`{of_adapter}: {provider}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Plugs the adapter into apps. This is the builder of the options, which all have defaults.
+#[derive(Default)]
+pub struct Composer {
+    /// `None` for the embedded one.
+    adapter: Option<Adapter>,
+    allow_unresolved: bool,
+}
+
+impl Composer {
+    /// A composer with the embedded adapter, which refuses what would not run on every WASI 0.2 host.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Uses the component `adapter`, a binary or text, in place of the embedded [`ADAPTER`](crate::ADAPTER).
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid component or does not export [`MQTT_INTERFACE`] with its types. It may import anything; what it
+    /// imports counts when an app is composed with it.
+    pub fn adapter(mut self, adapter: &[u8]) -> Result<Self, AdapterError> {
+        self.adapter = Some(Adapter::parse(adapter)?);
+        Ok(self)
+    }
+
+    /// Whether imports may remain that are neither plugged nor of stable WASI 0.2. Not allowed unless set.
+    pub fn allow_unresolved(mut self, allow: bool) -> Self {
+        self.allow_unresolved = allow;
+        self
+    }
+
+    /// Plugs the adapter into `app`: a component, or a core module as the Spin SDKs 3 to 5 make it for `wasm32-wasip1`,
+    /// as a binary or text.
+    ///
+    /// # Errors
+    ///
+    /// Each way in which an app does not fit has its own variant of [`ComposeError`] or [`GuestError`]. Nothing is made
+    /// that is not valid, lacks one of the app's exports, or imports what not every WASI 0.2 host has (unless
+    /// [allowed](Self::allow_unresolved)).
+    pub fn compose(&self, app: &[u8]) -> Result<Composition, ComposeError> {
+        self.compose_guest(&Guest::parse(app)?)
+    }
+
+    pub(crate) fn compose_guest(&self, guest: &Guest) -> Result<Composition, ComposeError> {
+        let embedded;
+        let adapter = match &self.adapter {
+            Some(adapter) => adapter,
+            None => {
+                embedded = Adapter::embedded()?;
+                &embedded
+            }
+        };
+        interface::check(
+            (&guest.component, guest.socket()?, "the app imports"),
+            (&adapter.component, adapter.export()?, "the adapter exports"),
+        )
+        .map_err(ComposeError::Mismatch)?;
+
+        let leftovers = leftovers(guest, adapter);
+        if !leftovers.is_empty() && !self.allow_unresolved {
+            return Err(ComposeError::Leftovers(Leftovers(leftovers)));
+        }
+
+        let mut bytes = plug(&guest.component, adapter)?;
+        annotate(&mut bytes, &guest.component);
+        let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;
+        let raised = check_imports(&guest.component, adapter, &component)?;
+        check_exports(&guest.component, &component)?;
+        Ok(Composition {
+            component,
+            form: guest.form,
+            leftovers,
+            raised,
+        })
+    }
+}
+
+/// A component with the adapter inside.
+pub struct Composition {
+    component: Component,
+    form: Form,
+    leftovers: Vec<Leftover>,
+    raised: Vec<(String, String)>,
+}
+
+impl Composition {
+    /// The component, a binary.
+    pub fn component(&self) -> &[u8] {
+        &self.component.bytes
+    }
+
+    /// The component, a binary.
+    pub fn into_component(self) -> Vec<u8> {
+        self.component.bytes
+    }
+
+    /// What the app was.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// What the host must provide, in the order of the file.
+    pub fn imports(&self) -> Vec<Import> {
+        Import::all(&self.component)
+    }
+
+    /// The imports among them that not every WASI 0.2 host provides. There are none unless they were
+    /// [allowed](Composer::allow_unresolved).
+    pub fn leftovers(&self) -> &[Leftover] {
+        &self.leftovers
+    }
+
+    /// The imports of the app that stand in the component in a later version of the same 0.x or x series, as pairs of
+    /// the old and the new name. That happens where the app or the adapter imports both.
+    pub fn raised_imports(&self) -> &[(String, String)] {
+        &self.raised
+    }
+
+    /// How to run it with `wasmtime`; `None` if it is a library.
+    pub fn command_line(&self) -> Option<CommandLine> {
+        CommandLine::of(&self.component)
+    }
+}
+
+impl fmt::Debug for Composition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Composition")
+            .field("size", &self.component.bytes.len())
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What will remain of the imports of `guest` and `adapter` and is not in stable WASI.
+fn leftovers(guest: &Guest, adapter: &Adapter) -> Vec<Leftover> {
+    let of = |component: &Component, of_adapter: bool| -> Vec<Leftover> {
+        component
+            .imports()
+            .filter(|(name, _)| of_adapter || *name != MQTT_INTERFACE)
+            .map(|(name, item)| Leftover {
+                name: name.to_owned(),
+                provider: Provider::of(component, name, item),
+                of_adapter,
+            })
+            .filter(|import| !import.provider.is_everywhere())
+            .collect()
+    };
+    let mut leftovers = of(&guest.component, false);
+    let of_adapter = of(&adapter.component, true);
+    leftovers.extend(
+        of_adapter
+            .into_iter()
+            .filter(|import| guest.component.import(&import.name).is_none()),
+    );
+    leftovers
+}
+
+/// Adds what is to be said about the composition: what the app said, and that this tool processed it.
+fn annotate(bytes: &mut Vec<u8>, app: &Component) {
+    let mut producers = Producers::empty();
+    for (name, data) in app.custom_sections() {
+        if name == "producers" {
+            // One that can't be read is left in the app, where it is.
+            if let Ok(of_app) = Producers::from_bytes(data, 0) {
+                producers.merge(&of_app);
+            }
+        } else if ANNOTATIONS.contains(&name.as_str()) {
+            CustomSection {
+                name: name.into(),
+                data: data.into(),
+            }
+            .append_to_component(bytes);
+        }
+    }
+    producers.add("processed-by", TOOL_NAME, TOOL_VERSION);
+    RawCustomSection(&producers.raw_custom_section()).append_to_component(bytes);
+}
+
+/// Checks that the app's imports are those of the composition, but for MQTT, and returns those that stand there in a
+/// later compatible version.
+///
+/// wac-graph joins two versions of an interface to the higher one where one component comes with the lower and the other
+/// with the higher. Hosts do the same when they look for a provider, so nothing is lost, but it is to be known.
+fn check_imports(
+    app: &Component,
+    adapter: &Adapter,
+    composed: &Component,
+) -> Result<Vec<(String, String)>, ComposeError> {
+    let changed = |name: &str| ComposeError::Changed {
+        direction: "import",
+        name: name.to_owned(),
+    };
+    // An adapter that calls another one, with `allow_unresolved`, is the only reason for this to remain.
+    if composed.import(MQTT_INTERFACE).is_some()
+        && adapter.component.import(MQTT_INTERFACE).is_none()
+    {
+        return Err(changed(MQTT_INTERFACE));
+    }
+    let mut raised = Vec::new();
+    for (name, _) in app.imports().filter(|(name, _)| *name != MQTT_INTERFACE) {
+        if composed.import(name).is_some() {
+            continue;
+        }
+        let later = composed
+            .imports()
+            .map(|(other, _)| other)
+            .find(|other| compatible(name) == compatible(other));
+        match later {
+            Some(later) => raised.push((name.to_owned(), later.to_owned())),
+            None => return Err(changed(name)),
+        }
+    }
+    Ok(raised)
+}
+
+/// Checks that the app's exports are the composition's, with the same types.
+fn check_exports(app: &Component, composed: &Component) -> Result<(), ComposeError> {
+    let app_scope = scope(app);
+    let composed_scope = scope(composed);
+    let mut comparison = Comparison::new(&app_scope, &composed_scope, Fit::Exact);
+    let changed = |name: &str| ComposeError::Changed {
+        direction: "export",
+        name: name.to_owned(),
+    };
+    for (name, item) in app.exports() {
+        let kept = composed
+            .export(name)
+            .is_some_and(|composed| comparison.items(item, composed));
+        if !kept {
+            return Err(changed(name));
+        }
+    }
+    match composed
+        .exports()
+        .find(|(name, _)| app.export(name).is_none())
+    {
+        Some((name, _)) => Err(changed(name)),
+        None => Ok(()),
+    }
+}
+
+/// Labels each resource with the import or export that it comes from, so that one in the app is found again in the
+/// composition.
+fn scope(component: &Component) -> Scope<'_> {
+    let mut scope = Scope::new(component.types());
+    for (name, item) in component.imports().chain(component.exports()) {
+        scope.add_item(&compatible(name), name, item);
+    }
+    scope
+}
+
+/// An interface's name with only that part of its version which incompatible versions differ in.
+fn compatible(name: &str) -> String {
+    let parsed = InterfaceName::parse(name);
+    let Some((parsed, version)) = parsed.and_then(|name| Some((name, name.semver()?))) else {
+        return name.to_owned();
+    };
+    let track = match (version.major, version.minor) {
+        _ if !version.pre.is_empty() => return name.to_owned(),
+        (0, 0) => return name.to_owned(),
+        (0, minor) => format!("0.{minor}"),
+        (major, _) => major.to_string(),
+    };
+    format!("{}/{}@{track}", parsed.package, parsed.interface)
+}

@@ -1,0 +1,267 @@
+//! An app that asks for MQTT: bytes, checked to be something that the adapter can be plugged into.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use thiserror::Error;
+use wasm_metadata::Producers;
+use wasmparser::component_types::{
+    ComponentAnyTypeId, ComponentDefinedType, ComponentDefinedTypeId, ComponentEntityType,
+    ComponentFuncTypeId, ComponentItem, ComponentValType, ResourceId,
+};
+
+use crate::{
+    component::{Component, InputError, Kind, decode},
+    componentize::{ComponentizeError, componentize},
+    names::{MQTT_INTERFACE, MqttName, TOOL_NAME},
+};
+
+/// Why an app can't have the adapter plugged in.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GuestError {
+    /// The bytes are no valid WebAssembly.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The bytes are a core module that can't be made a component.
+    #[error(transparent)]
+    Componentize(#[from] ComponentizeError),
+    /// Nothing in it asks for MQTT.
+    #[error("it imports no MQTT interface: there is nothing to plug `{MQTT_INTERFACE}` into")]
+    NoMqtt,
+    /// It uses the async interface of spin-sdk 6 and later.
+    #[error(
+        "it imports `{import}`, the async interface of spin-sdk 6 and later, which is not supported yet"
+    )]
+    AsyncMqtt {
+        /// The import's full name.
+        import: String,
+    },
+    /// It uses another version of the interface.
+    #[error(
+        "it imports `{import}`, another version than `{MQTT_INTERFACE}`, the one that is supported"
+    )]
+    OtherVersion {
+        /// The import's full name.
+        import: String,
+    },
+    /// Another interface refers to a type of the MQTT interface. Its provider would have to have the same MQTT.
+    #[error(
+        "its {direction} `{name}` uses the type `{ty}` of `{MQTT_INTERFACE}`: who is on the other side would need the same \
+         MQTT, but the adapter is to be inside of the app"
+    )]
+    Shared {
+        /// `import` or `export`.
+        direction: &'static str,
+        /// The name of that import or export.
+        name: String,
+        /// The type, such as `connection`.
+        ty: String,
+    },
+    /// This tool has made it.
+    #[error("it is composed already, by {TOOL_NAME} {version}: the adapter is inside")]
+    AlreadyComposed {
+        /// The version of the tool, as its producers section has it.
+        version: String,
+    },
+    /// Another tool has plugged an adapter into it.
+    #[error("it is composed already: a component inside of it exports `{MQTT_INTERFACE}`")]
+    AlreadyPlugged,
+}
+
+/// What the input was before it became a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Form {
+    /// A component.
+    Component,
+    /// A core module for WASI preview 1 that is called through its exports, as the Spin SDKs make it.
+    ReactorModule,
+    /// A core module for WASI preview 1 with a `main`.
+    CommandModule,
+}
+
+/// A valid app, with or without MQTT.
+pub(crate) struct Guest {
+    pub(crate) component: Component,
+    pub(crate) form: Form,
+}
+
+impl Guest {
+    /// Checks `app`, a component or core module as a binary or text, and makes it a component.
+    pub(crate) fn parse(app: &[u8]) -> Result<Self, GuestError> {
+        let (bytes, kind) = decode(app)?;
+        let (bytes, form) = match kind {
+            Kind::Component => (bytes.into_owned(), Form::Component),
+            Kind::Module => componentize(&bytes)?,
+        };
+        let component = Component::parse(bytes)?;
+        Ok(Self { component, form })
+    }
+
+    /// The import to plug the adapter into.
+    ///
+    /// # Errors
+    ///
+    /// All of [`GuestError`] but those about the bytes, if there is no such import or it can't be plugged.
+    pub(crate) fn socket(&self) -> Result<&ComponentItem, GuestError> {
+        if let Some(item) = self.component.import(MQTT_INTERFACE) {
+            self.check_not_shared(item)?;
+            return Ok(item);
+        }
+        let others = || self.component.imports().map(|(name, _)| name);
+        if let Some(import) = others().find(|name| MqttName::of(name) == Some(MqttName::Async)) {
+            return Err(GuestError::AsyncMqtt {
+                import: import.to_owned(),
+            });
+        }
+        if let Some(import) =
+            others().find(|name| MqttName::of(name) == Some(MqttName::OtherVersion))
+        {
+            return Err(GuestError::OtherVersion {
+                import: import.to_owned(),
+            });
+        }
+        if let Some(version) = self.composed_by() {
+            return Err(GuestError::AlreadyComposed { version });
+        }
+        if self.component.contains_adapter() {
+            return Err(GuestError::AlreadyPlugged);
+        }
+        Err(GuestError::NoMqtt)
+    }
+
+    /// The version of this tool that made the app, if one did.
+    fn composed_by(&self) -> Option<String> {
+        self.component
+            .custom_sections()
+            .iter()
+            .filter(|(name, _)| name == "producers")
+            .filter_map(|(_, data)| Producers::from_bytes(data, 0).ok())
+            .find_map(|producers| producers.get("processed-by")?.get(TOOL_NAME).cloned())
+    }
+
+    /// Checks that no other import or export uses a type of `mqtt`, the MQTT import.
+    fn check_not_shared(&self, mqtt: &ComponentItem) -> Result<(), GuestError> {
+        let ComponentEntityType::Instance(id) = mqtt.ty else {
+            return Ok(());
+        };
+        let types = self.component.types();
+        for (ty, item) in &types[id].exports {
+            let ComponentEntityType::Type { created, .. } = item.ty else {
+                continue;
+            };
+            let imports = self.component.imports().map(|import| ("import", import));
+            let exports = self.component.exports().map(|export| ("export", export));
+            for (direction, (name, item)) in imports.chain(exports) {
+                let found = match created {
+                    ComponentAnyTypeId::Resource(id) => Search {
+                        component: &self.component,
+                        resource: id.resource(),
+                        seen: HashSet::new(),
+                    }
+                    .item(item),
+                    // A value type is nothing but its structure once it is exported.
+                    created => direction == "import" && self.has_alias(item, created),
+                };
+                if found && name != MQTT_INTERFACE {
+                    return Err(GuestError::Shared {
+                        direction,
+                        name: name.to_owned(),
+                        ty: ty.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the interface `item` has a type that is an alias of `original`.
+    fn has_alias(&self, item: &ComponentItem, original: ComponentAnyTypeId) -> bool {
+        let types = self.component.types();
+        let ComponentEntityType::Instance(id) = item.ty else {
+            return false;
+        };
+        types[id].exports.values().any(|item| {
+            let ComponentEntityType::Type { created, .. } = item.ty else {
+                return false;
+            };
+            let mut aliased = Some(created);
+            while let Some(ty) = aliased {
+                if ty == original {
+                    return true;
+                }
+                aliased = types.peel_alias(ty);
+            }
+            false
+        })
+    }
+}
+
+/// Looks for a resource in a type.
+struct Search<'a> {
+    component: &'a Component,
+    resource: ResourceId,
+    seen: HashSet<ComponentDefinedTypeId>,
+}
+
+impl Search<'_> {
+    fn item(&mut self, item: &ComponentItem) -> bool {
+        let types = self.component.types();
+        match item.ty {
+            ComponentEntityType::Func(id) => self.function(id),
+            ComponentEntityType::Instance(id) => {
+                types[id].exports.values().any(|item| self.item(item))
+            }
+            ComponentEntityType::Type { created, .. } => match created {
+                ComponentAnyTypeId::Resource(id) => id.resource() == self.resource,
+                ComponentAnyTypeId::Defined(id) => self.defined(id),
+                ComponentAnyTypeId::Func(id) => self.function(id),
+                _ => false,
+            },
+            ComponentEntityType::Value(ty) => self.value(ty),
+            ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => false,
+        }
+    }
+
+    fn function(&mut self, id: ComponentFuncTypeId) -> bool {
+        let function = &self.component.types()[id];
+        let types = function
+            .params
+            .iter()
+            .map(|(_, ty)| *ty)
+            .chain(function.result);
+        self.any(types)
+    }
+
+    fn any(&mut self, types: impl IntoIterator<Item = ComponentValType>) -> bool {
+        types.into_iter().any(|ty| self.value(ty))
+    }
+
+    fn value(&mut self, ty: ComponentValType) -> bool {
+        match ty {
+            ComponentValType::Primitive(_) => false,
+            ComponentValType::Type(id) => self.defined(id),
+        }
+    }
+
+    fn defined(&mut self, id: ComponentDefinedTypeId) -> bool {
+        if !self.seen.insert(id) {
+            return false;
+        }
+        use ComponentDefinedType::*;
+        match &self.component.types()[id] {
+            Primitive(_) | Flags(_) | Enum(_) => false,
+            Record(record) => self.any(record.fields.values().copied()),
+            Variant(variant) => self.any(variant.cases.values().filter_map(|case| case.ty)),
+            Tuple(tuple) => self.any(tuple.types.iter().copied()),
+            List { element, .. } | FixedLengthList { element, .. } => self.value(*element),
+            Map { key, value, .. } => self.any([*key, *value]),
+            Option { ty, .. } => self.value(*ty),
+            Result { ok, err, .. } => self.any([*ok, *err].into_iter().flatten()),
+            Future { ty, .. } | Stream { ty, .. } => self.any(*ty),
+            Own(id) | Borrow(id) => id.resource() == self.resource,
+        }
+    }
+}

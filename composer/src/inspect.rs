@@ -1,0 +1,132 @@
+//! What an app asks for, and what would come of composing it.
+
+use serde::Serialize;
+
+use crate::{
+    command_line::CommandLine,
+    component::Component,
+    composer::{ComposeError, Composer},
+    guest::{Form, Guest, GuestError},
+    names::MQTT_INTERFACE,
+    wasi::Provider,
+};
+
+/// What [`Composer::inspect`] found. Serialized, and with the command line, it is what `compose
+/// inspect --json` prints.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// What the input is.
+    pub form: Form,
+    /// The names of its exports, in the order of the file.
+    pub exports: Vec<String>,
+    /// What it imports and for what, in the order of the file.
+    pub imports: Vec<Import>,
+    /// What composing would do.
+    pub socket: Socket,
+    /// What the host must provide once it is composed (or, composed already, must provide now), in the order of the file;
+    /// empty if it can't be composed.
+    pub host: Vec<Import>,
+    /// How to run the result (or, composed already, the input); `None` if that is a library, or if it can't be composed.
+    #[serde(skip)]
+    pub command: Option<CommandLine>,
+}
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Import {
+    /// Its full name.
+    pub name: String,
+    /// Who provides it.
+    pub provider: Provider,
+}
+
+impl Import {
+    /// The imports of `component`, none of them plugged.
+    pub(crate) fn all(component: &Component) -> Vec<Self> {
+        component
+            .imports()
+            .map(|(name, item)| Self {
+                name: name.to_owned(),
+                provider: Provider::of(component, name, item),
+            })
+            .collect()
+    }
+}
+
+/// What composing would do with an app.
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Socket {
+    /// Plug the adapter into this import.
+    Ready {
+        /// The import's full name.
+        import: &'static str,
+    },
+    /// Nothing: the adapter is inside already.
+    Composed {
+        /// How that is known.
+        #[serde(serialize_with = "as_text")]
+        reason: ComposeError,
+    },
+    /// Refuse.
+    Refused {
+        /// Why.
+        #[serde(serialize_with = "as_text")]
+        reason: ComposeError,
+    },
+}
+
+fn as_text<S: serde::Serializer>(error: &ComposeError, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
+}
+
+impl Composer {
+    /// Reports what `app` asks for and what [`compose`](Self::compose) would do with it, by doing it.
+    ///
+    /// # Errors
+    ///
+    /// Only if `app` is nothing that can be reported on: no valid WebAssembly, or a core module that does not say which
+    /// interfaces it uses. If it is valid and can't be composed, the report says why in [`Inspection::socket`].
+    pub fn inspect(&self, app: &[u8]) -> Result<Inspection, ComposeError> {
+        let guest = Guest::parse(app)?;
+        let mut imports = Import::all(&guest.component);
+        let (socket, host, command) = match self.compose_guest(&guest) {
+            Ok(composition) => {
+                for import in imports
+                    .iter_mut()
+                    .filter(|import| import.name == MQTT_INTERFACE)
+                {
+                    import.provider = Provider::Adapter;
+                }
+                let socket = Socket::Ready {
+                    import: MQTT_INTERFACE,
+                };
+                (socket, composition.imports(), composition.command_line())
+            }
+            Err(
+                reason @ ComposeError::Guest(
+                    GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged,
+                ),
+            ) => {
+                let command = CommandLine::of(&guest.component);
+                (Socket::Composed { reason }, imports.clone(), command)
+            }
+            Err(reason) => (Socket::Refused { reason }, Vec::new(), None),
+        };
+        Ok(Inspection {
+            form: guest.form,
+            exports: guest
+                .component
+                .exports()
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            imports,
+            socket,
+            host,
+            command,
+        })
+    }
+}
