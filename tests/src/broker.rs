@@ -8,6 +8,7 @@ mod embedded;
 mod mosquitto;
 pub mod packet;
 pub mod scripted;
+pub mod unresponsive;
 
 use std::{
     env, io,
@@ -139,7 +140,7 @@ fn await_listening(address: SocketAddr, mut is_alive: impl FnMut() -> Result<()>
 
 /// Whether the environment says that a missing mosquitto is a failure.
 fn mosquitto_is_required() -> bool {
-    env::var_os("REQUIRE_MOSQUITTO").is_some_and(|value| value != "" && value != "0")
+    env::var_os("REQUIRE_MOSQUITTO").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// Makes a test on each real broker from a function of the broker's [`Kind`].

@@ -47,7 +47,10 @@ impl Serve {
         serve
             .args(["--addr", "127.0.0.1:0", "-Scli"])
             .args(NETWORK)
-            .args(env.iter().map(|(name, value)| format!("--env={name}={value}")))
+            .args(
+                env.iter()
+                    .map(|(name, value)| format!("--env={name}={value}")),
+            )
             .arg(component);
         let process = Running::spawn(&mut serve)?;
         let url = process

@@ -216,6 +216,11 @@ impl Outcomes {
         self.outcomes.last().expect("the probe was given a call")
     }
 
+    /// The outcomes alone.
+    pub fn into_vec(self) -> Vec<Outcome> {
+        self.outcomes
+    }
+
     /// What the guest and the host wrote to stderr.
     pub fn stderr(&self) -> &str {
         &self.finished.stderr
@@ -293,7 +298,10 @@ impl Outcome {
         };
         let lower = text.to_lowercase();
         ensure!(
-            found == variant && keywords.iter().any(|word| lower.contains(&word.to_lowercase())),
+            found == variant
+                && keywords
+                    .iter()
+                    .any(|word| lower.contains(&word.to_lowercase())),
             "{variant} with one of {keywords:?} was expected, not {self:?}"
         );
         Ok(())

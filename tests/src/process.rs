@@ -47,8 +47,7 @@ impl fmt::Display for Finished {
 pub fn run(mut command: Command, limit: Duration) -> Result<Finished> {
     let start = Instant::now();
     let mut running = Running::spawn(&mut command)?;
-    let ended = running.ended.recv_timeout(limit);
-    if ended == Err(RecvTimeoutError::Timeout) {
+    if !running.await_end(limit) {
         running.stop();
         bail!(
             "{command:?} had not ended after {limit:?}\n-- stdout\n{}\n-- stderr\n{}",
@@ -71,9 +70,9 @@ pub struct Running {
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
     /// The lines of stderr as they come.
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     /// Disconnected when both outputs are closed.
-    ended: Receiver<()>,
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Running {
@@ -109,28 +108,30 @@ impl Running {
             child,
             stdout,
             stderr,
-            lines,
-            ended,
+            lines: lines.into(),
+            ended: ended.into(),
         })
     }
 
     /// Waits for a line of stderr from which `find` makes something.
-    pub fn await_line<T>(
-        &self,
-        limit: Duration,
-        find: impl Fn(&str) -> Option<T>,
-    ) -> Result<T> {
+    pub fn await_line<T>(&self, limit: Duration, find: impl Fn(&str) -> Option<T>) -> Result<T> {
         let deadline = Instant::now() + limit;
+        let lines = self.lines.lock().expect("no waiter panics");
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line = self
-                .lines
+            let line = lines
                 .recv_timeout(left)
                 .map_err(|_| anyhow!("it did not say that it is ready: {}", self.stderr()))?;
             if let Some(found) = find(&line) {
                 return Ok(found);
             }
         }
+    }
+
+    /// Waits until it has closed its outputs, as it does at its end. Returns whether it did.
+    fn await_end(&self, limit: Duration) -> bool {
+        let ended = self.ended.lock().expect("no waiter panics");
+        ended.recv_timeout(limit) != Err(RecvTimeoutError::Timeout)
     }
 
     /// Whether it still runs.

@@ -106,7 +106,10 @@ impl Subscriber {
                 }
             })?;
         if ready.recv_timeout(LIMIT).is_err() {
-            bail!("the subscriber was not acknowledged: {:?}", messages.try_recv());
+            bail!(
+                "the subscriber was not acknowledged: {:?}",
+                messages.try_recv()
+            );
         }
         Ok(Self { client, messages })
     }

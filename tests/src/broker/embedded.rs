@@ -11,7 +11,9 @@ use super::{Access, MAX_MESSAGE, await_listening};
 pub fn start(address: SocketAddr, access: Access<'_>) -> Result<()> {
     let auth = match access {
         Access::Open => None,
-        Access::Password { user, password } => Some(HashMap::from([(user.into(), password.into())])),
+        Access::Password { user, password } => {
+            Some(HashMap::from([(user.into(), password.into())]))
+        }
     };
     let server = ServerSettings {
         name: "v4".into(),

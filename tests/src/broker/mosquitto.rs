@@ -1,13 +1,6 @@
 //! The system's mosquitto, as a process with a configuration of its own.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::Path,
-    process::Command,
-    sync::Once,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command, sync::Once, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;

@@ -160,7 +160,10 @@ impl Connect {
             keep_alive: body.u16()?,
             client_id: body.string()?,
             username: has_username.then(|| body.string()).transpose()?,
-            password: has_password.then(|| body.field()).transpose()?.map(<[u8]>::to_vec),
+            password: has_password
+                .then(|| body.field())
+                .transpose()?
+                .map(<[u8]>::to_vec),
         })
     }
 }
@@ -191,7 +194,10 @@ fn lengths(buffer: &[u8]) -> Result<Option<(usize, usize)>> {
             return Ok(Some((2 + index, length)));
         }
     }
-    ensure!(buffer.len() < 5, "a remaining length of more than four bytes");
+    ensure!(
+        buffer.len() < 5,
+        "a remaining length of more than four bytes"
+    );
     Ok(None)
 }
 
@@ -199,7 +205,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count).context("it ends too early")?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(count)
+            .context("it ends too early")?;
         self.0 = rest;
         Ok(taken)
     }
@@ -310,13 +319,13 @@ mod tests {
     #[test]
     fn what_a_client_may_not_send_is_an_error() {
         for bytes in [
-            &[0xE1, 0][..],                                // reserved flag
-            &[0x60, 2, 0, 1],                              // PUBREL without its flag
-            &[0x40, 2, 0, 0],                              // packet id 0
-            &[0x36, 5, 0, 1, b't', 0, 1],                  // QoS 3
-            &[0x30, 2, 0, 3],                              // topic longer than the packet
-            &[0x20, 2, 0, 0],                              // CONNACK
-            &[0xC0, 0x80, 0x80, 0x80, 0x80],               // five length bytes
+            &[0xE1, 0][..],                                    // reserved flag
+            &[0x60, 2, 0, 1],                                  // PUBREL without its flag
+            &[0x40, 2, 0, 0],                                  // packet id 0
+            &[0x36, 5, 0, 1, b't', 0, 1],                      // QoS 3
+            &[0x30, 2, 0, 3],                                  // topic longer than the packet
+            &[0x20, 2, 0, 0],                                  // CONNACK
+            &[0xC0, 0x80, 0x80, 0x80, 0x80],                   // five length bytes
             b"\x10\x10\0\x04MQTT\x04\x42\0\x1e\0\x01c\0\x01p", // a password without a user name
         ] {
             assert!(taken(bytes).is_err(), "{bytes:02x?}");

@@ -44,8 +44,8 @@ pub enum Step {
     Receive(PacketKind),
     /// Sends these bytes in one write.
     Send(Vec<u8>),
-    /// Sends what this function makes of the packet received last.
-    Reply(fn(&Packet) -> Vec<u8>),
+    /// Sends what this function makes of the latest packet of this kind.
+    Reply(PacketKind, fn(&Packet) -> Vec<u8>),
     /// Does nothing, not even read.
     Wait(Duration),
     /// Answers every packet as a good broker does, until the client closes.
@@ -84,13 +84,13 @@ impl Script {
     }
 
     /// Adds [`Step::Reply`].
-    pub fn reply(self, make: fn(&Packet) -> Vec<u8>) -> Self {
-        self.then(Step::Reply(make))
+    pub fn reply(self, kind: PacketKind, make: fn(&Packet) -> Vec<u8>) -> Self {
+        self.then(Step::Reply(kind, make))
     }
 
     /// Adds [`Step::Reply`] with what a good broker answers.
-    pub fn acknowledge(self) -> Self {
-        self.reply(packet::answer)
+    pub fn acknowledge(self, kind: PacketKind) -> Self {
+        self.reply(kind, packet::answer)
     }
 
     /// Adds [`Step::Wait`].
@@ -337,9 +337,15 @@ impl Player {
                 Input::End(end) => return Ok(Some(end)),
             },
             Step::Send(bytes) => return self.send(bytes),
-            Step::Reply(make) => {
-                let last = self.received.last().context("nothing to reply to")?;
-                let bytes = make(&last.packet);
+            Step::Reply(kind, make) => {
+                let packet = self
+                    .received
+                    .iter()
+                    .rev()
+                    .map(|received| &received.packet)
+                    .find(|packet| packet.kind() == *kind)
+                    .context("nothing to reply to")?;
+                let bytes = make(packet);
                 return self.send(&bytes);
             }
             Step::Wait(time) => thread::sleep(*time),

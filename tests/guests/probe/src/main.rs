@@ -35,7 +35,9 @@ fn main() {
         match outcome {
             Outcome::Ok => println!("{elapsed} ok"),
             Outcome::Skipped => println!("{elapsed} skipped"),
-            Outcome::Failed(error, place) => println!("{elapsed} error {}{place}", describe(&error)),
+            Outcome::Failed(error, place) => {
+                println!("{elapsed} error {}{place}", describe(&error))
+            }
         }
     }
 }

@@ -1,0 +1,254 @@
+//! Brokers that break off, fall silent or answer nonsense: an error in its time, no hang and no trap.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use end_to_end::{
+    broker::{
+        packet::{
+            Packet,
+            PacketKind::{self, *},
+            connack, puback, pubcomp, pubrec,
+        },
+        scripted::{Script, ScriptedBroker},
+    },
+    probe::{CallResult, Content, Outcome, Probe, Qos},
+};
+
+/// How long the broker may take for an acknowledgement in these tests.
+const ACK_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_broker_that_closes_at_any_point() -> Result<()> {
+    for (point, qos, script) in exchanges() {
+        let outcome = publish_against(script.clone().close(), qos)?;
+        expect_failure(&outcome, Duration::ZERO)
+            .with_context(|| format!("closed after step {point} at {qos:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_broker_that_breaks_off_at_any_point() -> Result<()> {
+    for (point, qos, script) in exchanges() {
+        let outcome = publish_against(script.clone().reset(), qos)?;
+        expect_failure(&outcome, Duration::ZERO)
+            .with_context(|| format!("reset after step {point} at {qos:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_broker_that_falls_silent_at_any_point() -> Result<()> {
+    for (point, qos, script) in exchanges() {
+        let outcome = publish_against(script.clone(), qos)?;
+        expect_failure(&outcome, ACK_TIMEOUT)
+            .with_context(|| format!("silent after step {point} at {qos:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_broker_that_stops_reading() -> Result<()> {
+    let script = Script::new()
+        .receive(PacketKind::Connect)
+        .acknowledge(PacketKind::Connect)
+        .wait(Duration::from_secs(6));
+    let broker = ScriptedBroker::start([script])?;
+    let outcomes = Probe::new()
+        .open(&format!("{}?ack_timeout_secs=1", broker.url()))
+        .publish("pets", Qos::AtLeastOnce, Content::Size(16 * 1024 * 1024))
+        .run()?;
+    expect_failure(outcomes.last(), ACK_TIMEOUT)
+}
+
+#[test]
+fn an_acknowledgement_of_another_packet() -> Result<()> {
+    fn other_id(packet: &Packet) -> Vec<u8> {
+        match packet {
+            Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+                (1, Some(id)) => puback(id ^ 0x55),
+                (_, Some(id)) => pubrec(id ^ 0x55),
+                (_, None) => Vec::new(),
+            },
+            Packet::PubRel(id) => pubcomp(id ^ 0x55),
+            _ => Vec::new(),
+        }
+    }
+    fails(Qos::AtLeastOnce, connected().reply(Publish, other_id))?;
+    fails(Qos::ExactlyOnce, connected().reply(Publish, other_id))?;
+    fails(
+        Qos::ExactlyOnce,
+        connected()
+            .acknowledge(Publish)
+            .receive(PubRel)
+            .reply(PubRel, other_id),
+    )
+}
+
+#[test]
+fn an_acknowledgement_of_another_kind() -> Result<()> {
+    fn other_kind(packet: &Packet) -> Vec<u8> {
+        match packet {
+            Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+                (1, Some(id)) => pubrec(id),
+                (_, Some(id)) => puback(id),
+                (_, None) => Vec::new(),
+            },
+            Packet::PubRel(id) => puback(*id),
+            _ => Vec::new(),
+        }
+    }
+    fails(Qos::AtLeastOnce, connected().reply(Publish, other_kind))?;
+    fails(Qos::ExactlyOnce, connected().reply(Publish, other_kind))?;
+    fails(
+        Qos::ExactlyOnce,
+        connected()
+            .acknowledge(Publish)
+            .receive(PubRel)
+            .reply(PubRel, other_kind),
+    )
+}
+
+#[test]
+fn an_answer_that_is_not_mqtt() -> Result<()> {
+    for garbage in [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice(),
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        &[0x00; 16],
+        &[0xFF; 16],
+        // CONNACK of a length that it can't have, with an unknown code, with reserved bits.
+        &[0x20, 0x03, 0, 0, 0],
+        &[0x20, 0x02, 0, 6],
+        &[0x21, 0x02, 0, 0],
+        // PUBACK before CONNACK.
+        &[0x40, 0x02, 0, 1],
+    ] {
+        for qos in Qos::ALL {
+            fails(
+                qos,
+                Script::new().receive(PacketKind::Connect).send(garbage),
+            )
+            .with_context(|| format!("{garbage:02x?}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_cut_into_single_bytes() -> Result<()> {
+    let mut script = Script::new().receive(PacketKind::Connect);
+    for byte in connack(0) {
+        script = script.send([byte]).wait(Duration::from_millis(10));
+    }
+    script = script
+        .receive(Publish)
+        .reply(Publish, |packet| first_half(packet, 0))
+        .wait(Duration::from_millis(10))
+        .reply(Publish, |packet| first_half(packet, 2));
+    let outcome = publish_against(script, Qos::AtLeastOnce)?;
+    outcome.expect_ok()
+}
+
+/// Two bytes of the PUBACK of `packet`, from `start`.
+fn first_half(packet: &Packet, start: usize) -> Vec<u8> {
+    end_to_end::broker::packet::answer(packet)[start..start + 2].to_vec()
+}
+
+// One connection's end is not the next one's: a guest that opens again goes on.
+#[test]
+fn a_new_connection_after_a_failed_one() -> Result<()> {
+    let broken = Script::new().receive(PacketKind::Connect).reset();
+    let broker = ScriptedBroker::start([broken, Script::behave()])?;
+    let outcomes = Probe::new()
+        .open(&broker.url())
+        .publish("pets", Qos::AtMostOnce, "lost")
+        .drop_connection()
+        .open(&broker.url())
+        .publish("pets", Qos::AtMostOnce, "a cat")
+        .run()?;
+    expect_failure(outcomes.at(1), Duration::ZERO)?;
+    outcomes.at(4).expect_ok()?;
+    let ledgers = broker.finish()?;
+    let payloads: Vec<_> = ledgers[1]
+        .publications()
+        .map(|publish| &publish.payload)
+        .collect();
+    ensure!(payloads == [b"a cat"], "{ledgers:?}");
+    Ok(())
+}
+
+/// The exchanges that go well, each cut off before the broker's word that a `publish` waits for.
+fn exchanges() -> Vec<(&'static str, Qos, Script)> {
+    let accepted = Script::new();
+    let mut exchanges = Vec::new();
+    for qos in Qos::ALL {
+        exchanges.push(("accept", qos, accepted.clone()));
+        exchanges.push((
+            "CONNECT",
+            qos,
+            accepted.clone().receive(PacketKind::Connect),
+        ));
+        let torn = accepted
+            .clone()
+            .receive(PacketKind::Connect)
+            .send(&connack(0)[..2]);
+        exchanges.push(("half of CONNACK", qos, torn));
+    }
+    exchanges.push(("CONNACK", Qos::AtLeastOnce, connected()));
+    exchanges.push(("CONNACK", Qos::ExactlyOnce, connected()));
+    let received = connected().acknowledge(Publish);
+    exchanges.push(("PUBREC", Qos::ExactlyOnce, received.clone()));
+    exchanges.push(("PUBREL", Qos::ExactlyOnce, received.receive(PubRel)));
+    exchanges
+}
+
+/// CONNECT is answered, and the PUBLISH is there.
+fn connected() -> Script {
+    Script::new()
+        .receive(PacketKind::Connect)
+        .acknowledge(PacketKind::Connect)
+        .receive(Publish)
+}
+
+fn fails(qos: Qos, script: Script) -> Result<()> {
+    let outcome = publish_against(script.clone(), qos)?;
+    expect_failure(&outcome, Duration::ZERO).with_context(|| format!("{qos:?} {script:?}"))
+}
+
+/// The outcome of one publication to a broker that plays `script`.
+fn publish_against(script: Script, qos: Qos) -> Result<Outcome> {
+    let broker = ScriptedBroker::start([script])?;
+    let mut outcomes = Probe::new()
+        .open(&format!("{}?ack_timeout_secs=1", broker.url()))
+        .publish("pets", qos, "a cat")
+        .run()?
+        .into_vec();
+    let publish = outcomes.pop().context("no outcome")?;
+    let open = outcomes.pop().context("no outcome")?;
+    match open.result {
+        CallResult::Ok => Ok(publish),
+        // A broker that breaks off at once may do so while the connection is made.
+        CallResult::Error { .. } => Ok(open),
+        CallResult::Skipped => bail!("an open is not skipped"),
+    }
+}
+
+/// Fails unless the call failed, not before `earliest` and not long after the time that acknowledgements have.
+fn expect_failure(outcome: &Outcome, earliest: Duration) -> Result<()> {
+    ensure!(
+        matches!(&outcome.result, CallResult::Error { variant, text }
+            if ["connection-failed", "other"].contains(&variant.as_str()) && !text.is_empty()),
+        "an error was expected, not {outcome:?}"
+    );
+    let slack = Duration::from_millis(100);
+    ensure!(
+        outcome.elapsed + slack >= earliest,
+        "too early: {outcome:?}"
+    );
+    ensure!(
+        outcome.elapsed < ACK_TIMEOUT + Duration::from_secs(4),
+        "too late: {outcome:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The limit on open connections.
+
+use anyhow::{Result, ensure};
+use end_to_end::{
+    broker::scripted::{Script, ScriptedBroker},
+    probe::{Probe, Qos},
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+const MAX_CONNECTIONS: usize = 1024;
+
+#[test]
+fn the_1025th_connection_is_one_too_many() -> Result<()> {
+    // Both this process and wasmtime, which inherits the limit, hold more files than the usual 1,024.
+    let limit = getrlimit(Resource::Nofile);
+    ensure!(
+        limit.maximum.is_none_or(|maximum| maximum >= 4096),
+        "this system allows a process {limit:?} files, too few for this test"
+    );
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.current.max(Some(4096)),
+            maximum: limit.maximum,
+        },
+    )?;
+
+    let broker = ScriptedBroker::start(vec![Script::behave(); MAX_CONNECTIONS + 1])?;
+    let outcomes = Probe::new()
+        .open_many(MAX_CONNECTIONS, &broker.url())
+        .open(&broker.url())
+        .drop_connection()
+        .open(&broker.url())
+        .publish("pets", Qos::AtLeastOnce, "a cat")
+        .run()?;
+    outcomes.at(0).expect_ok()?;
+    outcomes.at(1).expect_error("too-many-connections", "")?;
+    // One less, and there is room again.
+    outcomes.at(2).expect_ok()?;
+    outcomes.at(3).expect_ok()?;
+    outcomes.at(4).expect_ok()
+}

@@ -1,0 +1,15 @@
+//! What the composed guests promise, on real brokers and under a stock wasmtime.
+//!
+//! One binary: it links once, and all of its tests run side by side. A test runs alone with its name, as in
+//! `cargo test -p end-to-end publish::`.
+
+mod addresses;
+mod credentials;
+mod faults;
+mod handshake;
+mod host;
+mod imports;
+mod limits;
+mod publish;
+mod serve;
+mod topics;
