@@ -64,7 +64,9 @@ impl Connection {
             OpenError::Failed(["cannot connect to ", &address.location(), ": ", reason].concat())
         };
         if address.scheme.is_tls() {
-            return Err(unreachable("TLS is not built in yet; use mqtt:// on a network that you trust"));
+            return Err(unreachable(
+                "TLS is not built in yet; use mqtt:// on a network that you trust",
+            ));
         }
 
         let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;

@@ -59,7 +59,8 @@ impl mqtt::GuestConnection for RefCell<Connection> {
         password: String,
         keep_alive_interval_in_secs: u64,
     ) -> Result<mqtt::Connection, mqtt::Error> {
-        let connection = Connection::open(&address, username, password, keep_alive_interval_in_secs)?;
+        let connection =
+            Connection::open(&address, username, password, keep_alive_interval_in_secs)?;
         Ok(mqtt::Connection::new(RefCell::new(connection)))
     }
 
@@ -95,10 +96,12 @@ impl From<PublishError> for mqtt::Error {
 
         match error {
             PublishError::Topic(error) => Self::Other(error.message()),
-            PublishError::Refused(error @ (Refused::TooLarge { .. } | Refused::AboveLimit { .. })) => {
-                Self::Other(error.message())
+            PublishError::Refused(
+                error @ (Refused::TooLarge { .. } | Refused::AboveLimit { .. }),
+            ) => Self::Other(error.message()),
+            PublishError::Refused(error @ Refused::Ended(_)) => {
+                Self::ConnectionFailed(error.message())
             }
-            PublishError::Refused(error @ Refused::Ended(_)) => Self::ConnectionFailed(error.message()),
             PublishError::Failed(failure) => Self::ConnectionFailed(failure.message()),
         }
     }

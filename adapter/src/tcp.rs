@@ -177,7 +177,8 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
         Host::Name(name) => name,
     };
 
-    let lookup_failed = |error: ErrorCode| match error {
+    let lookup_failed = |error: ErrorCode| {
+        match error {
         ErrorCode::AccessDenied | ErrorCode::PermanentResolverFailure => [
             "name lookup failed (",
             error.name(),
@@ -185,6 +186,7 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
         ]
         .concat(),
         error => ["name lookup failed (", error.name(), ")"].concat(),
+    }
     };
     let lookup = resolve_addresses(network, name).map_err(lookup_failed)?;
     let answered = lookup.subscribe();

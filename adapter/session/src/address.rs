@@ -123,7 +123,8 @@ impl Host {
         let last = name.rsplit('.').next().unwrap_or_default();
         let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
         let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
-            || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            || hexadecimal
+                .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if name.len() > 253 || !name.split('.').all(valid_label) || numeric {
             return Err(AddressError::Host);
         }
@@ -219,11 +220,16 @@ impl AddressError {
             Self::NoScheme => "it has no scheme: write mqtt://host:port".into(),
             Self::Scheme => "its scheme is not one of mqtt, tcp, mqtts and ssl".into(),
             Self::NoHost => "it names no host: write mqtt://host:port".into(),
-            Self::Host => "its host is not a name, a dotted IPv4 address or an IPv6 address in brackets".into(),
+            Self::Host => {
+                "its host is not a name, a dotted IPv4 address or an IPv6 address in brackets"
+                    .into()
+            }
             Self::Port => "its port is not a number from 1 to 65535".into(),
             Self::UserInfo => "its user name or password is not UTF-8".into(),
             Self::UnknownKey(key) => ["its query has the unknown key `", key, "`"].concat(),
-            Self::Value { key, expected } => ["the value of `", key, "` is not ", expected].concat(),
+            Self::Value { key, expected } => {
+                ["the value of `", key, "` is not ", expected].concat()
+            }
             Self::AnonymousSession => "clean_session=false needs a client_id".into(),
         }
     }
@@ -237,7 +243,10 @@ impl Address {
         let port = decimal(u64::from(self.port));
         let host = match &self.host {
             Host::Name(name) => name.clone(),
-            Host::Ipv4(address) => address.octets().map(|octet| decimal(u64::from(octet))).join("."),
+            Host::Ipv4(address) => address
+                .octets()
+                .map(|octet| decimal(u64::from(octet)))
+                .join("."),
             Host::Ipv6(address) => ["[", &ipv6_text(address), "]"].concat(),
         };
         [self.scheme.as_str(), "://", &host, ":", &port].concat()

@@ -14,8 +14,14 @@ const MAX_REMAINING_LENGTH: usize = 268_435_455;
 /// A packet from the broker that has passed every check which needs no state.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Packet {
-    Connack { session_present: bool, refusal: Option<Refusal> },
-    Publish { qos: Qos, packet_id: u16 },
+    Connack {
+        session_present: bool,
+        refusal: Option<Refusal>,
+    },
+    Publish {
+        qos: Qos,
+        packet_id: u16,
+    },
     Ack(Ack, u16),
     Pingresp,
 }
@@ -88,7 +94,10 @@ pub(crate) fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Packet
             if flags > 1 || (connack.session_present && refusal.is_some()) {
                 return Err(Violation::ConnackFlags(flags));
             }
-            Packet::Connack { session_present: connack.session_present, refusal }
+            Packet::Connack {
+                session_present: connack.session_present,
+                refusal,
+            }
         }
         Kind::Publish => {
             let publish = Publish::read(header, frame).map_err(malformed)?;
@@ -101,7 +110,10 @@ pub(crate) fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Packet
             if (publish.dup && qos == Qos::AtMostOnce) || Topic::new(publish.topic).is_err() {
                 return Err(Violation::Malformed(kind.name()));
             }
-            Packet::Publish { qos, packet_id: publish.pkid }
+            Packet::Publish {
+                qos,
+                packet_id: publish.pkid,
+            }
         }
         Kind::Ack(ack) => {
             // All four are laid out alike, so that one reader serves them.
@@ -255,4 +267,245 @@ pub(crate) fn disconnect(output: &mut BytesMut) {
 /// mqttbytes' writers fail on a length above MQTT's alone, and what they write here is at most some 200 KB.
 fn encoded(result: Result<usize, Error>) {
     debug_assert!(result.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Credentials;
+
+    fn decode_all(bytes: &[u8]) -> Result<Vec<Packet>, Violation> {
+        let mut input = BytesMut::from(bytes);
+        let mut packets = Vec::new();
+        while let Some(packet) = decode(&mut input, 100)? {
+            packets.push(packet);
+        }
+        assert!(input.is_empty(), "left over: {input:?}");
+        Ok(packets)
+    }
+
+    const CONNACK: Packet = Packet::Connack {
+        session_present: false,
+        refusal: None,
+    };
+
+    #[test]
+    fn every_packet_of_a_broker_is_decoded() {
+        let bytes = [
+            &[0x20, 2, 0, 0][..],
+            &[0x20, 2, 1, 0],
+            &[0x20, 2, 0, 5],
+            &[0x40, 2, 0, 1],
+            &[0x50, 2, 1, 0],
+            &[0x62, 2, 0xff, 0xff],
+            &[0x70, 2, 0, 9],
+            &[0xd0, 0],
+            &[0x31, 5, 0, 1, b't', 1, 2],
+            &[0x3a, 6, 0, 1, b't', 0, 7, 9],
+            &[0x3c, 5, 0, 1, b't', 0, 8],
+        ]
+        .concat();
+        let expected = [
+            CONNACK,
+            Packet::Connack {
+                session_present: true,
+                refusal: None,
+            },
+            Packet::Connack {
+                session_present: false,
+                refusal: Some(Refusal::NotAuthorized),
+            },
+            Packet::Ack(Ack::Puback, 1),
+            Packet::Ack(Ack::Pubrec, 256),
+            Packet::Ack(Ack::Pubrel, 65_535),
+            Packet::Ack(Ack::Pubcomp, 9),
+            Packet::Pingresp,
+            Packet::Publish {
+                qos: Qos::AtMostOnce,
+                packet_id: 0,
+            },
+            Packet::Publish {
+                qos: Qos::AtLeastOnce,
+                packet_id: 7,
+            },
+            Packet::Publish {
+                qos: Qos::ExactlyOnce,
+                packet_id: 8,
+            },
+        ];
+        assert_eq!(decode_all(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_return_code_is_told_apart() {
+        use Refusal::*;
+        let refusals = [
+            ProtocolVersion,
+            ClientId,
+            Unavailable,
+            BadCredentials,
+            NotAuthorized,
+        ];
+        for (code, refusal) in (1..).zip(refusals) {
+            let expected = Packet::Connack {
+                session_present: false,
+                refusal: Some(refusal),
+            };
+            assert_eq!(decode_all(&[0x20, 2, 0, code]).unwrap(), [expected]);
+            assert!(refusal.message().contains(&format!("(code {code})")));
+        }
+        assert_eq!(decode_all(&[0x20, 2, 0, 6]), Err(Violation::ReturnCode(6)));
+    }
+
+    /// Only these first bytes can come from a broker to a publisher [MQTT-2.2.2-2]; mqttbytes looks at no flags.
+    #[test]
+    fn reserved_types_and_flags_are_refused() {
+        let known = [0x20, 0x40, 0x50, 0x62, 0x70, 0xd0];
+        for first in 0..=u8::MAX {
+            let publish = first >> 4 == 3 && first & 6 != 6;
+            // Refused at once, before a length is there.
+            let result = decode(&mut BytesMut::from(&[first][..]), 100);
+            if known.contains(&first) || publish {
+                assert_eq!(result, Ok(None), "{first:#x}");
+            } else {
+                assert_eq!(result, Err(Violation::FirstByte(first)), "{first:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_lengths_are_refused_before_the_body_is_there() {
+        for bytes in [
+            &[0x20, 3][..],
+            &[0x20, 0],
+            &[0x40, 1],
+            &[0x40, 4],
+            &[0x62, 0x80],
+            &[0xd0, 1],
+            &[0x30, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            let result = decode(&mut BytesMut::from(bytes), usize::MAX);
+            assert_eq!(result, Err(Violation::Length), "{bytes:x?}");
+        }
+        let result = decode(&mut BytesMut::from(&[0x30, 101][..]), 100);
+        assert_eq!(result, Err(Violation::TooLarge(101)));
+    }
+
+    #[test]
+    fn malformed_content_is_refused() {
+        for bytes in [
+            &[0x30, 0][..],
+            &[0x30, 1, 0],
+            // The topic is longer than the packet, empty, no UTF-8, a wildcard, NUL.
+            &[0x30, 3, 0, 9, b't'],
+            &[0x30, 2, 0, 0],
+            &[0x30, 3, 0, 1, 0xff],
+            &[0x30, 3, 0, 1, b'#'],
+            &[0x30, 3, 0, 1, 0],
+            // No packet id, packet id 0, DUP with QoS 0.
+            &[0x32, 3, 0, 1, b't'],
+            &[0x32, 5, 0, 1, b't', 0, 0],
+            &[0x38, 3, 0, 1, b't'],
+        ] {
+            let malformed = Err(Violation::Malformed("PUBLISH"));
+            assert_eq!(decode_all(bytes), malformed, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn connack_flags_are_checked() {
+        for (flags, code) in [(2, 0), (0x80, 0), (0xff, 0), (1, 5)] {
+            let violation = Err(Violation::ConnackFlags(flags));
+            assert_eq!(decode_all(&[0x20, 2, flags, code]), violation);
+        }
+    }
+
+    fn options(client_id: &str, credentials: Option<Credentials>) -> ConnectOptions {
+        ConnectOptions {
+            client_id: client_id.into(),
+            clean_session: false,
+            keep_alive: 258,
+            credentials,
+            ack_timeout: Duration::from_secs(1),
+            max_incoming_packet_size: 100,
+            max_outgoing_packet_size: 100,
+        }
+    }
+
+    #[test]
+    fn connect_says_what_the_options_say() {
+        let packet = connect(&options("id", None));
+        assert_eq!(&packet[..], b"\x10\x0e\0\x04MQTT\x04\0\x01\x02\0\x02id");
+
+        let credentials = Credentials::new("u".into(), "p".into()).unwrap();
+        let packet = connect(&options("id", credentials));
+        assert_eq!(
+            &packet[..],
+            b"\x10\x14\0\x04MQTT\x04\xc0\x01\x02\0\x02id\0\x01u\0\x01p"
+        );
+
+        let credentials = Credentials::new("u".into(), String::new()).unwrap();
+        let packet = connect(&options("id", credentials));
+        assert_eq!(
+            &packet[..],
+            b"\x10\x11\0\x04MQTT\x04\x80\x01\x02\0\x02id\0\x01u"
+        );
+    }
+
+    #[test]
+    fn the_longest_strings_are_whole() {
+        let long = "x".repeat(65_535);
+        let credentials = Credentials::new(long.clone(), long.clone()).unwrap();
+        let mut packet = connect(&options(&long, credentials));
+        match v4::read(&mut packet, usize::MAX) {
+            Ok(v4::Packet::Connect(connect)) => {
+                assert_eq!(connect.client_id, long);
+                assert_eq!(connect.login, Some(Login::new(long.clone(), long)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What we write ourselves is what mqttbytes would have written, at every length of the length.
+    #[test]
+    fn publish_is_as_mqttbytes_writes_it() {
+        let topic = Topic::new("a/b".into()).unwrap();
+        for (codec_qos, qos) in [
+            (QoS::AtMostOnce, Qos::AtMostOnce),
+            (QoS::AtLeastOnce, Qos::AtLeastOnce),
+            (QoS::ExactlyOnce, Qos::ExactlyOnce),
+        ] {
+            for payload in [
+                0, 1, 120, 121, 122, 123, 16_376, 16_379, 2_097_144, 2_097_147,
+            ] {
+                let payload = vec![b'x'; payload];
+                let length = PublishLength::new(&topic, payload.len(), qos).unwrap();
+                let mut ours = BytesMut::new();
+                publish_header(&topic, &length, qos, 258, &mut ours);
+                ours.extend_from_slice(&payload);
+                assert_eq!(ours.len(), length.packet);
+
+                let mut publish = Publish::from_bytes("a/b", codec_qos, Bytes::from(payload));
+                publish.pkid = if qos == Qos::AtMostOnce { 0 } else { 258 };
+                let mut theirs = BytesMut::new();
+                publish.write(&mut theirs).unwrap();
+                assert!(ours == theirs, "{qos:?}, {} bytes", theirs.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_packet_is_mqtts() {
+        let topic = Topic::new("t".into()).unwrap();
+        let largest = MAX_REMAINING_LENGTH - 5;
+        let length = PublishLength::new(&topic, largest, Qos::AtLeastOnce).unwrap();
+        assert_eq!(length.packet, 268_435_460);
+        assert!(PublishLength::new(&topic, largest + 1, Qos::AtLeastOnce).is_none());
+        assert!(PublishLength::new(&topic, largest + 2, Qos::AtMostOnce).is_some());
+        assert!(PublishLength::new(&topic, usize::MAX, Qos::AtMostOnce).is_none());
+    }
 }

@@ -38,7 +38,9 @@ impl PublishError {
                 &decimal(*limit as u64),
             ]
             .concat(),
-            Self::Ended(failure) => ["the connection was lost earlier: ", &failure.message()].concat(),
+            Self::Ended(failure) => {
+                ["the connection was lost earlier: ", &failure.message()].concat()
+            }
         }
     }
 }
@@ -184,7 +186,9 @@ impl Violation {
     pub fn message(self) -> String {
         let number = |number: usize| decimal(number as u64);
         match self {
-            Self::FirstByte(byte) => ["a packet that begins with the byte ", &number(byte.into())].concat(),
+            Self::FirstByte(byte) => {
+                ["a packet that begins with the byte ", &number(byte.into())].concat()
+            }
             Self::Length => "a packet with a malformed length".into(),
             Self::TooLarge(bytes) => [
                 "a packet of ",
@@ -192,12 +196,22 @@ impl Violation {
                 " bytes, above the limit (max_incoming_packet_size_bytes)",
             ]
             .concat(),
-            Self::ReturnCode(code) => ["a CONNACK with the reserved return code ", &number(code.into())].concat(),
-            Self::ConnackFlags(flags) => ["a CONNACK with the wrong flags ", &number(flags.into())].concat(),
-            Self::Unexpected(packet) => ["an unexpected ", packet].concat(),
-            Self::PacketId(packet, id) => {
-                [packet, " for the packet id ", &number(id.into()), ", which does not await it"].concat()
+            Self::ReturnCode(code) => [
+                "a CONNACK with the reserved return code ",
+                &number(code.into()),
+            ]
+            .concat(),
+            Self::ConnackFlags(flags) => {
+                ["a CONNACK with the wrong flags ", &number(flags.into())].concat()
             }
+            Self::Unexpected(packet) => ["an unexpected ", packet].concat(),
+            Self::PacketId(packet, id) => [
+                packet,
+                " for the packet id ",
+                &number(id.into()),
+                ", which does not await it",
+            ]
+            .concat(),
             Self::Flood => "messages without end".into(),
             Self::Malformed(packet) => ["a malformed ", packet].concat(),
         }

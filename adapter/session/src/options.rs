@@ -99,8 +99,12 @@ impl CredentialsError {
     /// What is wrong and how to mend it.
     pub fn message(&self) -> String {
         match self {
-            Self::NoUsername => "a password needs a user name: MQTT 3.1.1 forbids one without the other",
-            Self::TooLong => "the user name or the password has more than the 65535 bytes that MQTT allows",
+            Self::NoUsername => {
+                "a password needs a user name: MQTT 3.1.1 forbids one without the other"
+            }
+            Self::TooLong => {
+                "the user name or the password has more than the 65535 bytes that MQTT allows"
+            }
             Self::Nul => "the user name contains the character U+0000, which MQTT forbids",
         }
         .into()
@@ -116,7 +120,9 @@ mod tests {
     #[test]
     fn empty_credentials_mean_none() {
         assert_eq!(Credentials::new(String::new(), String::new()), Ok(None));
-        let user = Credentials::new("u".into(), String::new()).unwrap().unwrap();
+        let user = Credentials::new("u".into(), String::new())
+            .unwrap()
+            .unwrap();
         assert_eq!((user.username(), user.password()), ("u", ""));
     }
 
@@ -129,14 +135,22 @@ mod tests {
             ("u", &*long, CredentialsError::TooLong),
             ("u\0", "p", CredentialsError::Nul),
         ] {
-            assert_eq!(Credentials::new(username.into(), password.into()), Err(error));
+            assert_eq!(
+                Credentials::new(username.into(), password.into()),
+                Err(error)
+            );
         }
     }
 
     #[test]
     fn keep_alive_is_clamped_to_what_mqtt_can_say() {
         let address: Address = "mqtt://h".parse().unwrap();
-        for (secs, expected) in [(0, 0), (65_535, 65_535), (65_536, 65_535), (u64::MAX, 65_535)] {
+        for (secs, expected) in [
+            (0, 0),
+            (65_535, 65_535),
+            (65_536, 65_535),
+            (u64::MAX, 65_535),
+        ] {
             let options = ConnectOptions::new(&address, || "id".into(), None, secs);
             assert_eq!(options.keep_alive, expected);
         }

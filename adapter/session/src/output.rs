@@ -28,13 +28,18 @@ impl Output {
     /// Adds the payload of the PUBLISH whose header was written last.
     pub(crate) fn payload(&mut self, mut payload: Bytes) {
         let room = TRAIN.saturating_sub(self.head.len());
-        self.head.extend_from_slice(&payload.split_to(room.min(payload.len())));
+        self.head
+            .extend_from_slice(&payload.split_to(room.min(payload.len())));
         self.body = payload;
     }
 
     /// The bytes to send next; more may follow once these are gone. Empty only if there is nothing to send.
     pub(crate) fn pending(&self) -> &[u8] {
-        if self.head.is_empty() { &self.body } else { &self.head }
+        if self.head.is_empty() {
+            &self.body
+        } else {
+            &self.head
+        }
     }
 
     /// Drops the first `count` bytes of what is pending.

@@ -124,9 +124,10 @@ impl Session {
         now: Instant,
     ) -> Result<(), PublishError> {
         debug_assert!(self.publication.is_none(), "one message at a time");
-        let length = PublishLength::new(topic, payload.len(), qos).ok_or(PublishError::TooLarge {
-            payload: payload.len(),
-        })?;
+        let length =
+            PublishLength::new(topic, payload.len(), qos).ok_or(PublishError::TooLarge {
+                payload: payload.len(),
+            })?;
         if length.packet > self.options.max_outgoing_packet_size {
             return Err(PublishError::AboveLimit {
                 packet: length.packet,
@@ -253,10 +254,21 @@ impl Session {
     fn handle(&mut self, packet: Packet) -> Result<(), Failure> {
         let unexpected = Failure::Violation(Violation::Unexpected(packet.name()));
         match (&self.phase, packet) {
-            (Phase::Connecting, Packet::Connack { refusal: Some(refusal), .. }) => {
+            (
+                Phase::Connecting,
+                Packet::Connack {
+                    refusal: Some(refusal),
+                    ..
+                },
+            ) => {
                 return Err(Failure::Refused(refusal));
             }
-            (Phase::Connecting, Packet::Connack { session_present, .. }) => {
+            (
+                Phase::Connecting,
+                Packet::Connack {
+                    session_present, ..
+                },
+            ) => {
                 if session_present && self.options.clean_session {
                     return Err(Failure::Violation(Violation::ConnackFlags(1)));
                 }

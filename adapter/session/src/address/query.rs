@@ -87,7 +87,9 @@ pub(super) fn decode(text: &str, plus_is_space: bool) -> Option<String> {
     while let [first, tail @ ..] = rest {
         rest = tail;
         decoded.push(match (*first, tail) {
-            (b'%', [high, low, tail @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            (b'%', [high, low, tail @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
                 rest = tail;
                 hex(*high) << 4 | hex(*low)
             }

@@ -1,0 +1,481 @@
+//! The session on virtual time, with bytes as a broker would send them.
+
+use core::time::Duration;
+
+use super::*;
+use crate::Refusal;
+
+const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+const KEEP_ALIVE_SECS: u64 = 7;
+
+fn at(secs: u64) -> Instant {
+    Instant::from_nanos(secs * 1_000_000_000)
+}
+
+fn options() -> ConnectOptions {
+    ConnectOptions {
+        client_id: "c".into(),
+        clean_session: true,
+        keep_alive: 0,
+        credentials: None,
+        ack_timeout: Duration::from_secs(20),
+        max_incoming_packet_size: 1000,
+        max_outgoing_packet_size: usize::MAX,
+    }
+}
+
+fn topic() -> Topic {
+    Topic::new("t".into()).unwrap()
+}
+
+/// Takes everything that the session wants sent, as a transport that is never busy.
+fn sent(session: &mut Session, now: Instant) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !session.transmit().is_empty() {
+        let pending = session.transmit().to_vec();
+        session.transmitted(pending.len(), now);
+        bytes.extend(pending);
+    }
+    session.flushed();
+    bytes
+}
+
+/// A session with a message in flight whose bytes are all sent.
+fn publishing(options: ConnectOptions, qos: Qos) -> Session {
+    let mut session = Session::new(options, at(0));
+    session
+        .publish(&topic(), b"m".to_vec(), qos, at(0))
+        .unwrap();
+    sent(&mut session, at(0));
+    session
+}
+
+fn connected(qos: Qos) -> Session {
+    let mut session = publishing(options(), qos);
+    session.receive(CONNACK);
+    session
+}
+
+fn failed(session: &mut Session) -> Failure {
+    assert!(session.is_ended());
+    assert_eq!(session.transmit(), b"");
+    match session.poll() {
+        Some(Event::Ended(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn connect_waits_for_the_first_message_and_leaves_with_it() {
+    let mut session = Session::new(options(), at(0));
+    assert_eq!(session.transmit(), b"");
+    assert_eq!(session.timeout(), None);
+    session
+        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .unwrap();
+    // In one piece, so that it can be one write.
+    let expected = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c\x32\x06\0\x01t\0\x01m";
+    assert_eq!(session.transmit(), expected);
+}
+
+#[test]
+fn qos_0_is_published_once_accepted_and_flushed() {
+    // The broker's word first, then the transport's.
+    let mut session = Session::new(options(), at(0));
+    session
+        .publish(&topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
+        .unwrap();
+    let count = session.transmit().len();
+    session.transmitted(count, at(0));
+    session.receive(CONNACK);
+    assert_eq!(session.poll(), None);
+    session.flushed();
+    assert_eq!(session.poll(), Some(Event::Published));
+
+    // The other way round.
+    let mut session = publishing(options(), Qos::AtMostOnce);
+    assert_eq!(session.poll(), None);
+    session.receive(CONNACK);
+    assert_eq!(session.poll(), Some(Event::Published));
+
+    // The second one awaits nothing but the transport.
+    session
+        .publish(&topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
+        .unwrap();
+    assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn");
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn qos_1_is_published_once_acknowledged() {
+    let mut session = connected(Qos::AtLeastOnce);
+    assert_eq!(session.poll(), None);
+    session.receive(&[0x40, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+    assert_eq!(session.poll(), None);
+    assert_eq!(session.timeout(), None);
+}
+
+#[test]
+fn qos_2_is_published_once_completed() {
+    let mut session = connected(Qos::ExactlyOnce);
+    session.receive(&[0x50, 2, 0, 1]);
+    assert_eq!(session.poll(), None);
+    assert_eq!(sent(&mut session, at(1)), [0x62, 2, 0, 1]);
+    session.receive(&[0x70, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+/// However the network cuts and joins the broker's bytes.
+#[test]
+fn answers_are_understood_at_every_cut() {
+    let answers = [CONNACK, &[0x50, 2, 0, 1], &[0x70, 2, 0, 1]].concat();
+    for cut in 0..=answers.len() {
+        let mut session = publishing(options(), Qos::ExactlyOnce);
+        session.receive(&answers[..cut]);
+        sent(&mut session, at(1));
+        session.receive(&answers[cut..]);
+        assert_eq!(session.poll(), Some(Event::Published), "cut at {cut}");
+    }
+}
+
+#[test]
+fn packet_ids_run_from_1_to_65535_and_never_are_0() {
+    let mut session = connected(Qos::AtLeastOnce);
+    session.receive(&[0x40, 2, 0, 1]);
+    for expected in (2..=u16::MAX).chain([1, 2]) {
+        session.poll();
+        session
+            .publish(&topic(), vec![], Qos::AtLeastOnce, at(0))
+            .unwrap();
+        let id = expected.to_be_bytes();
+        assert_eq!(
+            sent(&mut session, at(0)),
+            [0x32, 5, 0, 1, b't', id[0], id[1]]
+        );
+        session.receive(&[0x40, 2, id[0], id[1]]);
+    }
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn a_refusal_ends_the_first_message() {
+    let mut session = publishing(options(), Qos::AtMostOnce);
+    session.receive(&[0x20, 2, 0, 4]);
+    // Brokers close behind it, which adds nothing.
+    session.closed();
+    assert_eq!(
+        failed(&mut session),
+        Failure::Refused(Refusal::BadCredentials)
+    );
+    let again = session.publish(&topic(), vec![], Qos::AtMostOnce, at(1));
+    assert_eq!(
+        again,
+        Err(PublishError::Ended(Failure::Refused(
+            Refusal::BadCredentials
+        )))
+    );
+}
+
+#[test]
+fn what_cannot_come_ends_the_session() {
+    use Violation as V;
+    let cases: [(Session, &[u8], Violation); 13] = [
+        // Before CONNACK nothing else may come.
+        (
+            publishing(options(), Qos::AtLeastOnce),
+            &[0x40, 2, 0, 1],
+            V::Unexpected("PUBACK"),
+        ),
+        (
+            publishing(options(), Qos::AtLeastOnce),
+            &[0xd0, 0],
+            V::Unexpected("PINGRESP"),
+        ),
+        (
+            publishing(options(), Qos::AtLeastOnce),
+            &[0x30, 3, 0, 1, b't'],
+            V::Unexpected("PUBLISH"),
+        ),
+        // A clean session has no past.
+        (
+            publishing(options(), Qos::AtLeastOnce),
+            &[0x20, 2, 1, 0],
+            V::ConnackFlags(1),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            CONNACK,
+            V::Unexpected("CONNACK"),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            &[0x40, 2, 0, 2],
+            V::PacketId("PUBACK", 2),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            &[0x40, 2, 0, 0],
+            V::PacketId("PUBACK", 0),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            &[0x50, 2, 0, 1],
+            V::Unexpected("PUBREC"),
+        ),
+        (
+            connected(Qos::ExactlyOnce),
+            &[0x40, 2, 0, 1],
+            V::Unexpected("PUBACK"),
+        ),
+        (
+            connected(Qos::ExactlyOnce),
+            &[0x70, 2, 0, 1],
+            V::Unexpected("PUBCOMP"),
+        ),
+        (
+            connected(Qos::AtMostOnce),
+            &[0x40, 2, 0, 1],
+            V::PacketId("PUBACK", 1),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            &[0xd0, 0],
+            V::Unexpected("PINGRESP"),
+        ),
+        (connected(Qos::AtLeastOnce), &[0xf0], V::FirstByte(0xf0)),
+    ];
+    for (mut session, bytes, violation) in cases {
+        // Of the QoS 0 message, the promise was kept before.
+        session.event = None;
+        session.receive(bytes);
+        assert_eq!(
+            failed(&mut session),
+            Failure::Violation(violation),
+            "{bytes:x?}"
+        );
+    }
+}
+
+/// A broker cannot have seen a message that has not left.
+#[test]
+fn an_acknowledgement_that_comes_too_early_is_a_violation() {
+    let mut session = Session::new(options(), at(0));
+    session
+        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .unwrap();
+    let all_but_one = session.transmit().len() - 1;
+    session.transmitted(all_but_one, at(0));
+    session.receive(CONNACK);
+    session.receive(&[0x40, 2, 0, 1]);
+    let violation = Violation::Unexpected("PUBACK");
+    assert_eq!(failed(&mut session), Failure::Violation(violation));
+}
+
+#[test]
+fn a_lost_connection_says_what_was_awaited() {
+    let mut unsent = Session::new(options(), at(0));
+    unsent
+        .publish(&topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
+        .unwrap();
+    let mut received = connected(Qos::ExactlyOnce);
+    received.receive(&[0x50, 2, 0, 1]);
+    sent(&mut received, at(0));
+    for (mut session, awaited) in [
+        (Session::new(options(), at(0)), Awaited::Publish),
+        (unsent, Awaited::Transmission),
+        (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
+        (publishing(options(), Qos::ExactlyOnce), Awaited::Connack),
+        (connected(Qos::AtLeastOnce), Awaited::Puback),
+        (connected(Qos::ExactlyOnce), Awaited::Pubrec),
+        (received, Awaited::Pubcomp),
+    ] {
+        session.closed();
+        assert_eq!(failed(&mut session), Failure::Closed(awaited));
+    }
+}
+
+#[test]
+fn every_wait_has_a_bound() {
+    for (mut session, awaited) in [
+        (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
+        (connected(Qos::AtLeastOnce), Awaited::Puback),
+        (connected(Qos::ExactlyOnce), Awaited::Pubrec),
+    ] {
+        assert_eq!(session.timeout(), Some(at(20)));
+        session.handle_timeout(at(19));
+        assert!(!session.is_ended());
+        session.handle_timeout(at(20));
+        let failure = Failure::TimedOut(awaited, Duration::from_secs(20));
+        assert_eq!(failed(&mut session), failure);
+    }
+}
+
+/// A broker that answers one byte a second, or every step at the last moment, gains no time by it.
+#[test]
+fn slow_answers_do_not_move_the_bound() {
+    let mut session = publishing(options(), Qos::ExactlyOnce);
+    session.receive(CONNACK);
+    session.handle_timeout(at(19));
+    session.receive(&[0x50, 2, 0, 1]);
+    sent(&mut session, at(19));
+    session.receive(&[0x70]);
+    assert_eq!(session.timeout(), Some(at(20)));
+}
+
+/// A large payload gets the time that it needs, as long as the transport takes some of it.
+#[test]
+fn sending_is_bounded_by_its_progress_and_its_size() {
+    let mut session = Session::new(options(), at(0));
+    let payload = vec![0; 10 * 64 * 1024];
+    session
+        .publish(&topic(), payload, Qos::AtMostOnce, at(0))
+        .unwrap();
+    assert_eq!(session.timeout(), Some(at(20)));
+    session.transmitted(1, at(5));
+    assert_eq!(session.timeout(), Some(at(25)));
+    session.transmitted(1, at(15));
+    assert_eq!(session.timeout(), Some(at(30)));
+    session.handle_timeout(at(30));
+    let failure = Failure::TimedOut(Awaited::Transmission, Duration::from_secs(20));
+    assert_eq!(failed(&mut session), failure);
+}
+
+#[test]
+fn a_large_payload_follows_its_header_without_a_gap() {
+    let payload: Vec<u8> = (0..200_000).map(|i| (i % 251) as u8).collect();
+    let mut session = Session::new(options(), at(0));
+    session
+        .publish(&topic(), payload.clone(), Qos::AtLeastOnce, at(0))
+        .unwrap();
+    // A train that fills a write, and the rest from where it lies.
+    assert_eq!(session.transmit().len(), 64 * 1024);
+    let mut bytes = Vec::new();
+    while !session.transmit().is_empty() {
+        let count = session.transmit().len().min(777);
+        bytes.extend_from_slice(&session.transmit()[..count]);
+        session.transmitted(count, at(0));
+    }
+    assert!(bytes.ends_with(&payload));
+    // CONNECT, then type, length and topic of the PUBLISH.
+    assert_eq!(bytes.len() - payload.len(), 15 + 4 + 3 + 2);
+}
+
+#[test]
+fn a_packet_between_a_large_payloads_pieces_waits_for_its_end() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    session
+        .publish(&topic(), vec![9; 100_000], Qos::AtMostOnce, at(0))
+        .unwrap();
+    session.transmitted(64 * 1024, at(0));
+    session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
+    let bytes = sent(&mut session, at(0));
+    assert!(bytes.ends_with(&[9, 9, 0x40, 2, 0, 7]));
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn silence_longer_than_the_keep_alive_is_broken_by_a_ping() {
+    let options = ConnectOptions {
+        keep_alive: KEEP_ALIVE_SECS as u16,
+        ..options()
+    };
+    let mut session = publishing(options, Qos::AtLeastOnce);
+    session.receive(CONNACK);
+    assert_eq!(session.timeout(), Some(at(7)));
+    session.handle_timeout(at(6));
+    assert_eq!(session.transmit(), b"");
+    session.handle_timeout(at(7));
+    assert_eq!(sent(&mut session, at(7)), [0xc0, 0]);
+    assert_eq!(session.timeout(), Some(at(14)));
+    session.receive(&[0xd0, 0]);
+    session.handle_timeout(at(14));
+    assert_eq!(sent(&mut session, at(14)), [0xc0, 0]);
+    // Pings gain no time either.
+    assert_eq!(session.timeout(), Some(at(20)));
+    // An acknowledgement is taken although a ping has not left yet.
+    session.receive(&[0xd0, 0, 0x40, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn without_a_keep_alive_there_is_no_ping() {
+    let session = connected(Qos::AtLeastOnce);
+    assert_eq!(session.timeout(), Some(at(20)));
+}
+
+/// Messages for a subscription that someone else made with our client id.
+#[test]
+fn messages_to_us_are_acknowledged_and_dropped() {
+    let mut session = connected(Qos::AtLeastOnce);
+    session.receive(&[0x30, 3, 0, 1, b't']);
+    session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
+    session.receive(&[0x34, 5, 0, 1, b't', 0, 8]);
+    assert_eq!(sent(&mut session, at(0)), [0x40, 2, 0, 7, 0x50, 2, 0, 8]);
+    session.receive(&[0x62, 2, 0, 8]);
+    assert_eq!(sent(&mut session, at(0)), [0x70, 2, 0, 8]);
+    session.receive(&[0x40, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn a_flood_of_messages_does_not_grow_our_memory() {
+    let mut session = connected(Qos::AtLeastOnce);
+    let messages = [0x32, 5, 0, 1, b't', 0, 7].repeat(10_000);
+    session.receive(&messages);
+    assert!(!session.is_ended());
+    session.receive(&messages);
+    assert_eq!(failed(&mut session), Failure::Violation(Violation::Flood));
+}
+
+#[test]
+fn a_packet_above_the_limit_is_refused_by_its_length_alone() {
+    let mut session = connected(Qos::AtLeastOnce);
+    // 256 MiB, says the header.
+    session.receive(&[0x30, 0xff, 0xff, 0xff, 0x7f]);
+    let violation = Violation::TooLarge(268_435_455);
+    assert_eq!(failed(&mut session), Failure::Violation(violation));
+}
+
+#[test]
+fn disconnect_says_goodbye_to_whom_it_greeted() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.disconnect();
+    assert_eq!(sent(&mut session, at(0)), [0xe0, 0]);
+
+    let mut silent = Session::new(options(), at(0));
+    silent.disconnect();
+    assert_eq!(silent.transmit(), b"");
+
+    let mut lost = connected(Qos::AtLeastOnce);
+    lost.closed();
+    lost.disconnect();
+    assert_eq!(lost.transmit(), b"");
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_harms_nothing() {
+    let mut session = Session::new(
+        ConnectOptions {
+            max_outgoing_packet_size: 8,
+            ..options()
+        },
+        at(0),
+    );
+    let above = session.publish(&topic(), vec![0; 4], Qos::AtMostOnce, at(0));
+    assert_eq!(
+        above,
+        Err(PublishError::AboveLimit {
+            packet: 9,
+            limit: 8
+        })
+    );
+    assert_eq!(session.transmit(), b"");
+    session
+        .publish(&topic(), vec![0; 3], Qos::AtMostOnce, at(0))
+        .unwrap();
+    sent(&mut session, at(0));
+    session.receive(CONNACK);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
