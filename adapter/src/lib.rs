@@ -4,8 +4,9 @@
 //!
 //! - `mqtt-session` (`adapter/session`) is all that needs no host: the address, the checks, the protocol;
 //! - [`tcp`] is the transport: a socket whose every wait has a bound;
-//! - [`connection`] drives a session over that transport;
-//! - this file is the border to the guest: it maps the interface's types to ours and our errors to the interface's.
+//! - [`link`] drives a session over that transport, while it lasts;
+//! - [`connection`] is what the guest holds, and outlives it;
+//! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!
 //! Nothing here panics on what a guest, a broker or a host does: a trap would take the guest down with it.
 
@@ -24,13 +25,15 @@ mod bindings {
 
 mod client_id;
 mod connection;
+mod error;
+mod link;
 mod stderr;
 mod tcp;
 
 use core::cell::RefCell;
 
 use bindings::exports::fermyon::spin::mqtt;
-use connection::{Connection, OpenError, PublishError};
+use connection::Connection;
 use mqtt_session::Qos;
 
 /// std's allocator takes 9 KB, this one 2.
@@ -72,37 +75,5 @@ impl mqtt::GuestConnection for RefCell<Connection> {
         };
         // The component model lets nobody call into us while we run, so that the borrow cannot fail.
         Ok(self.borrow_mut().publish(topic, payload, qos)?)
-    }
-}
-
-impl From<OpenError> for mqtt::Error {
-    fn from(error: OpenError) -> Self {
-        match error {
-            // This case of the interface has no room for the reason, which the operator can read instead.
-            OpenError::Address(error) => {
-                stderr::print(&["spin-mqtt: invalid address: ", &error.message(), "\n"].concat());
-                Self::InvalidAddress
-            }
-            OpenError::TooManyConnections => Self::TooManyConnections,
-            OpenError::Credentials(error) => Self::Other(error.message()),
-            OpenError::Failed(message) => Self::ConnectionFailed(message),
-        }
-    }
-}
-
-impl From<PublishError> for mqtt::Error {
-    fn from(error: PublishError) -> Self {
-        use mqtt_session::PublishError as Refused;
-
-        match error {
-            PublishError::Topic(error) => Self::Other(error.message()),
-            PublishError::Refused(
-                error @ (Refused::TooLarge { .. } | Refused::AboveLimit { .. }),
-            ) => Self::Other(error.message()),
-            PublishError::Refused(error @ Refused::Ended(_)) => {
-                Self::ConnectionFailed(error.message())
-            }
-            PublishError::Failed(failure) => Self::ConnectionFailed(failure.message()),
-        }
     }
 }
