@@ -96,8 +96,10 @@ pub enum Host {
     Ipv6(Ipv6Addr),
 }
 
-impl Host {
-    fn parse(text: &str) -> Result<Self, AddressError> {
+impl FromStr for Host {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         if text.is_empty() {
             return Err(AddressError::NoHost);
         }
@@ -153,7 +155,7 @@ impl FromStr for Address {
         };
         let mut address = Self {
             scheme,
-            host: Host::parse(host)?,
+            host: host.parse()?,
             port: match port {
                 "" => scheme.default_port(),
                 digits => parse_port(digits)?,
