@@ -93,14 +93,16 @@ impl Composer {
     pub fn inspect(&self, app: &[u8]) -> Result<Inspection, ComposeError> {
         let guest = Guest::parse(app)?;
         let mut imports = Import::all(&guest.component);
-        let (socket, host, command) = match self.compose_guest(&guest) {
-            Ok(composition) => {
-                for import in imports
-                    .iter_mut()
-                    .filter(|import| import.name == MQTT_INTERFACE)
-                {
+        let composition = self.compose_guest(&guest);
+        if matches!(composition, Ok(_) | Err(ComposeError::Leftovers(_))) {
+            for import in &mut imports {
+                if import.name == MQTT_INTERFACE {
                     import.provider = Provider::Adapter;
                 }
+            }
+        }
+        let (socket, host, command) = match composition {
+            Ok(composition) => {
                 let socket = Socket::Ready {
                     import: MQTT_INTERFACE,
                 };

@@ -38,8 +38,11 @@ impl fmt::Display for Mismatch {
             offered_by,
         } = self;
         let width = wanted_by.len().max(offered_by.len()) + 1;
+        match offered {
+            Some(_) => writeln!(f, "`{item}` has another type on each side")?,
+            None => writeln!(f, "`{item}` is missing")?,
+        }
         let offered = offered.as_deref().unwrap_or("nothing of that name");
-        writeln!(f, "`{item}` has another type on each side")?;
         writeln!(f, "  {:width$} {wanted}", format!("{wanted_by}:"))?;
         write!(f, "  {:width$} {offered}", format!("{offered_by}:"))
     }

@@ -254,7 +254,10 @@ mod tests {
     #[test]
     fn types_alone_need_no_host() {
         assert_eq!(
-            provider("acme:shop/types", "(export \"t\" (type (eq u32)))").to_owned(),
+            provider(
+                "acme:shop/types",
+                "(type $t u32) (export \"t\" (type (eq $t)))"
+            ),
             Provider::NotNeeded
         );
         assert_eq!(

@@ -8,7 +8,7 @@ use clap::Args;
 use spin_mqtt_composer::{Composition, Form, MQTT_INTERFACE};
 
 use super::{
-    AdapterOptions, input,
+    PlugOptions, input,
     output::{self, same_file},
     report::{BOLD, LIBRARY, size},
 };
@@ -24,11 +24,7 @@ pub(super) struct Options {
     output: Option<PathBuf>,
 
     #[command(flatten)]
-    adapter: AdapterOptions,
-
-    /// Let imports remain that are neither plugged nor in stable WASI 0.2.
-    #[arg(long)]
-    allow_unresolved: bool,
+    plug: PlugOptions,
 
     /// Print no summary.
     #[arg(short, long)]
@@ -44,7 +40,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
         }
         None => default_output(app),
     };
-    for given in [Some(app), options.adapter.adapter.as_deref()]
+    let bytes = input::read(app)?;
+    for given in [Some(app), options.plug.adapter.as_deref()]
         .into_iter()
         .flatten()
     {
@@ -56,9 +53,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         }
     }
 
-    let bytes = input::read(app)?;
-    let composition = input::composer(&options.adapter)?
-        .allow_unresolved(options.allow_unresolved)
+    let composition = input::composer(&options.plug)?
         .compose(&bytes)
         .with_context(|| format!("cannot compose `{}`", app.display()))?;
     output::write(&output, composition.component())?;

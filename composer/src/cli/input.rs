@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE};
 
-use super::AdapterOptions;
+use super::PlugOptions;
 
 /// Whether `path` stands for the standard input or output.
 pub(super) fn is_standard(path: &Path) -> bool {
@@ -41,9 +41,9 @@ fn read_bounded(input: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A composer with the adapter that the options name.
-pub(super) fn composer(options: &AdapterOptions) -> Result<Composer> {
-    let composer = Composer::new();
+/// A composer as the options have it.
+pub(super) fn composer(options: &PlugOptions) -> Result<Composer> {
+    let composer = Composer::new().allow_unresolved(options.allow_unresolved);
     match &options.adapter {
         None => Ok(composer),
         Some(path) => composer

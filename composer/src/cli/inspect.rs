@@ -12,7 +12,7 @@ use serde::Serialize;
 use spin_mqtt_composer::{Form, Import, Inspection, Provider, Socket};
 
 use super::{
-    AdapterOptions,
+    PlugOptions,
     compose::default_output,
     input,
     report::{BOLD, LIBRARY},
@@ -25,7 +25,7 @@ pub(super) struct Options {
     app: PathBuf,
 
     #[command(flatten)]
-    adapter: AdapterOptions,
+    plug: PlugOptions,
 
     /// Print the report as JSON.
     #[arg(long)]
@@ -35,7 +35,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<()> {
     let app = &options.app;
     let bytes = input::read(app)?;
-    let inspection = input::composer(&options.adapter)?
+    let inspection = input::composer(&options.plug)?
         .inspect(&bytes)
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;
     let file = match &inspection.socket {
@@ -87,10 +87,16 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     };
     writeln!(out, "{BOLD}{app}{BOLD:#} is {form}")?;
     writeln!(out, "\n{BOLD}exports{BOLD:#}")?;
+    if inspection.exports.is_empty() {
+        writeln!(out, "  nothing")?;
+    }
     for export in &inspection.exports {
         writeln!(out, "  {export}")?;
     }
     writeln!(out, "\n{BOLD}imports{BOLD:#}")?;
+    if inspection.imports.is_empty() {
+        writeln!(out, "  nothing")?;
+    }
     for import in &inspection.imports {
         match &import.provider {
             Provider::Wasi => writeln!(out, "  {}", import.name)?,

@@ -19,7 +19,7 @@ Examples:
   compose inspect app.wasm             show what would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
 
-An app whose file is named `inspect`, `adapter` or `help` is given as `./inspect`.";
+An app whose file is named `inspect` or `adapter` is given as `./inspect`.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -61,12 +61,16 @@ enum Command {
     Adapter(adapter::Options),
 }
 
-/// Which adapter to plug in.
+/// What to plug in, and what may remain.
 #[derive(Debug, Args)]
-struct AdapterOptions {
+struct PlugOptions {
     /// Use the component in FILE in place of the embedded adapter.
     #[arg(long, value_name = "FILE")]
     adapter: Option<PathBuf>,
+
+    /// Let imports remain that are neither plugged nor in stable WASI 0.2.
+    #[arg(long)]
+    allow_unresolved: bool,
 }
 
 /// Runs the command that the process's arguments name.

@@ -1,7 +1,7 @@
 //! Writing the result: whole or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -88,36 +88,18 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let directory = directory(path);
-    let mut file = builder.tempfile_in(directory).map_err(io_cause)?;
-    file.write_all(bytes).map_err(io_cause)?;
+    if !directory.is_dir() {
+        bail!("there is no directory `{}`", directory.display());
+    }
+    // By its kind alone: the whole error names the temporary file, which means nothing to the user.
+    let kind = |error: io::Error| io::Error::from(error.kind());
+    let mut file = builder.tempfile_in(directory).map_err(kind)?;
+    file.write_all(bytes).map_err(kind)?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-/// The cause without the name of the temporary file, which means nothing to the user and is another one on every run.
-fn io_cause(error: io::Error) -> io::Error {
-    match error.raw_os_error().or_else(|| inner_os_error(&error)) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
-}
-
-fn inner_os_error(error: &io::Error) -> Option<i32> {
-    let inner = error.get_ref()?;
-    let mut source = std::error::Error::source(inner);
-    while let Some(cause) = source {
-        if let Some(code) = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::raw_os_error)
-        {
-            return Some(code);
-        }
-        source = cause.source();
-    }
-    None
 }
 
 /// Whether two paths lead to the same existing file.
@@ -126,7 +108,7 @@ pub(super) fn same_file(one: &Path, other: &Path) -> bool {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            let metadata = File::open(path)?.metadata()?;
+            let metadata = fs::metadata(path)?;
             Ok((metadata.dev(), metadata.ino()))
         }
         #[cfg(not(unix))]

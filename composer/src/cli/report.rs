@@ -45,7 +45,12 @@ fn help(error: &ComposeError) -> Option<&'static str> {
                 "rebuild it with spin-sdk 3, 4 or 5, or make it a component with the tool that fits it, and give that",
             ),
             GuestError::NoMqtt => Some("`compose inspect` shows what it imports"),
-            GuestError::AsyncMqtt { .. } => Some("build it with spin-sdk 3, 4 or 5"),
+            GuestError::AsyncMqtt { .. } | GuestError::OtherVersion { .. } => {
+                Some("build it with spin-sdk 3, 4 or 5")
+            }
+            GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged => {
+                Some("it runs as it is; `compose inspect` shows how")
+            }
             _ => None,
         },
         _ => None,

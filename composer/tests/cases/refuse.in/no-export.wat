@@ -1,0 +1,2 @@
+;; Not an adapter.
+(component (instance $i) (export "acme:log/log" (instance $i)))

@@ -1,0 +1,2 @@
+;; A core module that no Spin SDK made.
+(module (func (export "run")))

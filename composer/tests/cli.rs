@@ -1,0 +1,14 @@
+//! The command as its users see it: each file in `cases/` is a list of commands with what they print, and runs in the
+//! folder beside it that ends in `.in`. `TRYCMD=overwrite cargo test -p spin-mqtt-composer --test cli` writes down what
+//! they print now.
+
+#[test]
+fn cases() {
+    trycmd::TestCases::new()
+        .env("NO_COLOR", "1")
+        .register_bin(
+            "compose",
+            std::path::Path::new(env!("CARGO_BIN_EXE_compose")),
+        )
+        .case("tests/cases/*.trycmd");
+}
