@@ -67,7 +67,7 @@ impl TcpStream {
             let share = deadline.saturating_duration_since(now) / (ips.len() - tried) as u32;
             match Self::connect_ip(&network, *ip, address.port, now + share) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failure = error.reason(),
+                Err(error) => failure = reason(error),
             }
         }
         Err(failure)
@@ -181,11 +181,11 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
         match error {
         ErrorCode::AccessDenied | ErrorCode::PermanentResolverFailure => [
             "name lookup failed (",
-            error.name(),
+            &words(error),
             "): the name does not exist, or the host allows no lookup (wasmtime: -Sallow-ip-name-lookup)",
         ]
         .concat(),
-        error => ["name lookup failed (", error.name(), ")"].concat(),
+        error => ["name lookup failed (", &words(error), ")"].concat(),
     }
     };
     let lookup = resolve_addresses(network, name).map_err(lookup_failed)?;
@@ -208,19 +208,18 @@ fn wait_for(pollable: &Pollable, deadline: Instant) -> bool {
     poll(&[pollable, &timer]).contains(&0)
 }
 
-trait Reason {
-    fn reason(&self) -> String;
+/// The reason why a connection was not made.
+fn reason(error: ErrorCode) -> String {
+    match error {
+        ErrorCode::AccessDenied => {
+            "the host allows no connection to it (wasmtime: -Sinherit-network)".into()
+        }
+        ErrorCode::Timeout => "no answer in time".into(),
+        error => words(error),
+    }
 }
 
-impl Reason for ErrorCode {
-    /// The reason why a connection was not made.
-    fn reason(&self) -> String {
-        match self {
-            Self::AccessDenied => {
-                "the host allows no connection to it (wasmtime: -Sinherit-network)".into()
-            }
-            Self::Timeout => "no answer in time".into(),
-            error => error.name().into(),
-        }
-    }
+/// The name of an error as one writes it: `connection refused`.
+fn words(error: ErrorCode) -> String {
+    error.name().replace('-', " ")
 }
