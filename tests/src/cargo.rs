@@ -5,10 +5,16 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+
+use crate::process;
+
+/// The longest that a build takes, on a slow machine with nothing built yet.
+const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// The root of this workspace.
 pub fn workspace() -> &'static Path {
@@ -86,15 +92,13 @@ fn cargo(dir: &Path) -> Command {
 
 /// Runs `build` with its progress on stderr, and returns the path that `find` picks from the last message with one.
 fn artifact(mut build: Command, find: impl Fn(&Value) -> Option<&str>) -> Result<PathBuf> {
-    let output = build
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("{build:?} did not start"))?;
-    ensure!(output.status.success(), "{build:?} failed");
+    build.arg("--message-format=json-render-diagnostics");
+    let shown = process::shown(&build);
+    let finished = process::run_shown(build, BUILD_LIMIT)?;
+    ensure!(finished.status.success(), "{shown} failed");
     let mut path = None;
-    for line in output.stdout.split(|&byte| byte == b'\n') {
-        let Ok(message) = serde_json::from_slice::<Value>(line) else {
+    for line in finished.stdout.lines() {
+        let Ok(message) = serde_json::from_str::<Value>(line) else {
             continue;
         };
         if message["reason"] == "compiler-artifact"
@@ -103,7 +107,7 @@ fn artifact(mut build: Command, find: impl Fn(&Value) -> Option<&str>) -> Result
             path = Some(PathBuf::from(found));
         }
     }
-    path.with_context(|| format!("{build:?} named no artifact"))
+    path.with_context(|| format!("{shown} named no artifact"))
 }
 
 /// Fails with the command that helps if Rust's standard library for `target` is not installed.

@@ -25,13 +25,14 @@ pub fn command() -> Result<&'static Path> {
     process::once(&COMMAND, || cargo::build_tool("compose", &[]))
 }
 
-/// Runs `compose input -o output`.
-pub fn compose(input: &Path, output: &Path) -> Result<Finished> {
+/// Runs `compose INPUT -o OUTPUT`. Returns the command line, and what came of it.
+pub fn compose(input: &Path, output: &Path) -> Result<(String, Finished)> {
     let mut compose = Command::new(command()?);
     compose.arg(input).arg("-o").arg(output);
+    let command_line = process::shown(&compose);
     let finished = process::run(compose, LIMIT)?;
     ensure!(finished.status.success(), "compose failed: {finished}");
-    Ok(finished)
+    Ok((command_line, finished))
 }
 
 /// Builds and composes `guest`, once in a process, and returns the path of the composed component.

@@ -61,7 +61,7 @@ impl Serve {
         Ok(Self {
             process,
             url,
-            command_line: shown(&serve),
+            command_line: process::shown(&serve),
         })
     }
 
@@ -126,17 +126,4 @@ fn command(subcommand: &str) -> Result<Command> {
         .arg(subcommand)
         .arg(format!("-Ccache-config={}", config.display()));
     Ok(command)
-}
-
-/// A command line as one would type it.
-pub fn shown(command: &Command) -> String {
-    std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
-        .map(|word| match word.contains([' ', '?', '&', '*']) {
-            true => format!("'{word}'"),
-            false => word,
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -44,9 +44,18 @@ impl fmt::Display for Finished {
 }
 
 /// Runs `command` to its end, at most for `limit`: then it is killed, and that is an error.
-pub fn run(mut command: Command, limit: Duration) -> Result<Finished> {
+pub fn run(command: Command, limit: Duration) -> Result<Finished> {
+    run_with(command, Stdio::piped(), limit)
+}
+
+/// Runs `command` like [`run`], with its stderr for the user to see and not collected.
+pub fn run_shown(command: Command, limit: Duration) -> Result<Finished> {
+    run_with(command, Stdio::inherit(), limit)
+}
+
+fn run_with(mut command: Command, stderr: Stdio, limit: Duration) -> Result<Finished> {
     let start = Instant::now();
-    let mut running = Running::spawn(&mut command)?;
+    let mut running = Running::spawn_with(&mut command, stderr)?;
     if !running.await_end(limit) {
         running.stop();
         bail!(
@@ -78,10 +87,14 @@ pub struct Running {
 impl Running {
     /// Starts `command`; its stdin is empty and its output is collected.
     pub fn spawn(command: &mut Command) -> Result<Self> {
+        Self::spawn_with(command, Stdio::piped())
+    }
+
+    fn spawn_with(command: &mut Command, stderr: Stdio) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .with_context(|| format!("{command:?} did not start"))?;
         let stdout = Arc::new(Mutex::new(Vec::new()));
@@ -95,15 +108,16 @@ impl Running {
             collect(out, &collected, |_| {});
             drop(end);
         });
-        let err = child.stderr.take().expect("stderr is piped");
-        let collected = stderr.clone();
-        thread::spawn(move || {
-            collect(err, &collected, |line| {
-                // Nobody listens once the line waited for has come.
-                let _ = lines_in.send(line);
+        if let Some(err) = child.stderr.take() {
+            let (collected, end) = (stderr.clone(), ended_in);
+            thread::spawn(move || {
+                collect(err, &collected, |line| {
+                    // Nobody listens once the line waited for has come.
+                    let _ = lines_in.send(line);
+                });
+                drop(end);
             });
-            drop(ended_in);
-        });
+        }
         Ok(Self {
             child,
             stdout,
@@ -176,6 +190,19 @@ fn collect(pipe: impl Read, into: &Mutex<Vec<u8>>, mut each_line: impl FnMut(Str
 
 fn text(output: &Mutex<Vec<u8>>) -> String {
     String::from_utf8_lossy(&output.lock().expect("no reader panics")).into_owned()
+}
+
+/// A command line as one would type it.
+pub fn shown(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| match word.contains([' ', '?', '&', '*']) {
+            true => format!("'{word}'"),
+            false => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The command `name` on PATH, or in the directories of the system's own services.

@@ -227,7 +227,7 @@ fn a_keep_alive_of_0_pings_never() -> Result<()> {
 #[test]
 fn a_refusal_is_told_in_words() -> Result<()> {
     let refusals: [(u8, &[&str]); 5] = [
-        (1, &["protocol"]),
+        (1, &["protocol", "3.1.1"]),
         (2, &["identifier", "client id"]),
         (3, &["unavailable"]),
         (4, &["user name", "username", "password"]),
