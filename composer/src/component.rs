@@ -3,7 +3,8 @@
 use thiserror::Error;
 use wasmparser::{
     BinaryReaderError, Chunk, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
-    component_types::ComponentItem, types::Types,
+    component_types::{ComponentAnyTypeId, ComponentItem},
+    types::Types,
 };
 
 use crate::names::MQTT_INTERFACE;
@@ -182,6 +183,14 @@ impl Component {
 
     pub(crate) fn export(&self, name: &str) -> Option<&ComponentItem> {
         self.types.component_item_for_export(name)
+    }
+
+    /// The type `ty`, the type that it is an alias of, the one that this is an alias of, and so on.
+    pub(crate) fn aliases(
+        &self,
+        ty: ComponentAnyTypeId,
+    ) -> impl Iterator<Item = ComponentAnyTypeId> {
+        std::iter::successors(Some(ty), |ty| self.types.as_ref().peel_alias(*ty))
     }
 
     pub(crate) fn custom_sections(&self) -> &[(String, Vec<u8>)] {

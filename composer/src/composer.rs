@@ -15,6 +15,7 @@ use crate::{
     interface::{self, Mismatch},
     names::{InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION},
     plug::{PlugError, plug},
+    shape::{self, Unsupported},
     types::{Comparison, Fit, Scope},
     wasi::Provider,
 };
@@ -47,6 +48,16 @@ pub enum ComposeError {
     /// Not every WASI 0.2 host could run the result.
     #[error("{0}")]
     Leftovers(Leftovers),
+    /// The app has an import or export that no WIT world has.
+    #[error("its {direction} `{name}` can't be passed through a composition: it {what}")]
+    Unsupported {
+        /// `import` or `export`.
+        direction: &'static str,
+        /// The name of that import or export.
+        name: String,
+        /// What is special about it.
+        what: &'static str,
+    },
     /// The pieces fit, and yet did not make a component.
     #[error(transparent)]
     Plug(#[from] PlugError),
@@ -172,6 +183,21 @@ impl Composer {
             return Err(ComposeError::Leftovers(Leftovers(leftovers)));
         }
 
+        for component in [&guest.component, &adapter.component] {
+            shape::check(component).map_err(
+                |Unsupported {
+                     direction,
+                     name,
+                     what,
+                 }| {
+                    ComposeError::Unsupported {
+                        direction,
+                        name,
+                        what,
+                    }
+                },
+            )?;
+        }
         let mut bytes = plug(&guest.component, adapter)?;
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;

@@ -1,19 +1,15 @@
 //! An app that asks for MQTT: bytes, checked to be something that the adapter can be plugged into.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use thiserror::Error;
 use wasm_metadata::Producers;
-use wasmparser::component_types::{
-    ComponentAnyTypeId, ComponentDefinedType, ComponentDefinedTypeId, ComponentEntityType,
-    ComponentFuncTypeId, ComponentItem, ComponentValType, ResourceId,
-};
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
 
 use crate::{
     component::{Component, InputError, Kind, decode},
     componentize::{ComponentizeError, componentize},
     names::{MQTT_INTERFACE, MqttName, TOOL_NAME},
+    resources::resources,
 };
 
 /// Why an app can't have the adapter plugged in.
@@ -156,12 +152,9 @@ impl Guest {
             let exports = self.component.exports().map(|export| ("export", export));
             for (direction, (name, item)) in imports.chain(exports) {
                 let found = match created {
-                    ComponentAnyTypeId::Resource(id) => Search {
-                        component: &self.component,
-                        resource: id.resource(),
-                        seen: HashSet::new(),
-                    }
-                    .item(item),
+                    ComponentAnyTypeId::Resource(id) => resources(types, item)
+                        .iter()
+                        .any(|other| other.resource() == id.resource()),
                     // A value type is nothing but its structure once it is exported.
                     created => direction == "import" && self.has_alias(item, created),
                 };
@@ -183,85 +176,11 @@ impl Guest {
         let ComponentEntityType::Instance(id) = item.ty else {
             return false;
         };
-        types[id].exports.values().any(|item| {
-            let ComponentEntityType::Type { created, .. } = item.ty else {
-                return false;
-            };
-            let mut aliased = Some(created);
-            while let Some(ty) = aliased {
-                if ty == original {
-                    return true;
-                }
-                aliased = types.peel_alias(ty);
+        types[id].exports.values().any(|item| match item.ty {
+            ComponentEntityType::Type { created, .. } => {
+                self.component.aliases(created).any(|ty| ty == original)
             }
-            false
+            _ => false,
         })
-    }
-}
-
-/// Looks for a resource in a type.
-struct Search<'a> {
-    component: &'a Component,
-    resource: ResourceId,
-    seen: HashSet<ComponentDefinedTypeId>,
-}
-
-impl Search<'_> {
-    fn item(&mut self, item: &ComponentItem) -> bool {
-        let types = self.component.types();
-        match item.ty {
-            ComponentEntityType::Func(id) => self.function(id),
-            ComponentEntityType::Instance(id) => {
-                types[id].exports.values().any(|item| self.item(item))
-            }
-            ComponentEntityType::Type { created, .. } => match created {
-                ComponentAnyTypeId::Resource(id) => id.resource() == self.resource,
-                ComponentAnyTypeId::Defined(id) => self.defined(id),
-                ComponentAnyTypeId::Func(id) => self.function(id),
-                _ => false,
-            },
-            ComponentEntityType::Value(ty) => self.value(ty),
-            ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => false,
-        }
-    }
-
-    fn function(&mut self, id: ComponentFuncTypeId) -> bool {
-        let function = &self.component.types()[id];
-        let types = function
-            .params
-            .iter()
-            .map(|(_, ty)| *ty)
-            .chain(function.result);
-        self.any(types)
-    }
-
-    fn any(&mut self, types: impl IntoIterator<Item = ComponentValType>) -> bool {
-        types.into_iter().any(|ty| self.value(ty))
-    }
-
-    fn value(&mut self, ty: ComponentValType) -> bool {
-        match ty {
-            ComponentValType::Primitive(_) => false,
-            ComponentValType::Type(id) => self.defined(id),
-        }
-    }
-
-    fn defined(&mut self, id: ComponentDefinedTypeId) -> bool {
-        if !self.seen.insert(id) {
-            return false;
-        }
-        use ComponentDefinedType::*;
-        match &self.component.types()[id] {
-            Primitive(_) | Flags(_) | Enum(_) => false,
-            Record(record) => self.any(record.fields.values().copied()),
-            Variant(variant) => self.any(variant.cases.values().filter_map(|case| case.ty)),
-            Tuple(tuple) => self.any(tuple.types.iter().copied()),
-            List { element, .. } | FixedLengthList { element, .. } => self.value(*element),
-            Map { key, value, .. } => self.any([*key, *value]),
-            Option { ty, .. } => self.value(*ty),
-            Result { ok, err, .. } => self.any([*ok, *err].into_iter().flatten()),
-            Future { ty, .. } | Stream { ty, .. } => self.any(*ty),
-            Own(id) | Borrow(id) => id.resource() == self.resource,
-        }
     }
 }

@@ -25,6 +25,8 @@ mod inspect;
 mod interface;
 mod names;
 mod plug;
+mod resources;
+mod shape;
 mod types;
 mod wasi;
 

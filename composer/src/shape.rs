@@ -1,0 +1,154 @@
+//! What wac-graph can compose.
+//!
+//! It is made for the worlds that WIT describes: interfaces of functions and types, and functions and types at the root. The
+//! binary format allows for more (core modules as imports, instances within instances, resource types that are imported on
+//! their own), and there wac-graph panics. No Spin SDK makes any of this, so it is refused by name.
+
+use std::collections::HashSet;
+
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
+
+use crate::{component::Component, names::InterfaceName, resources::resources};
+
+/// An import or export that can't be passed through a composition.
+pub(crate) struct Unsupported {
+    pub(crate) direction: &'static str,
+    pub(crate) name: String,
+    pub(crate) what: &'static str,
+}
+
+/// Checks each import and export of `component`.
+pub(crate) fn check(component: &Component) -> Result<(), Unsupported> {
+    let imports = component
+        .imports()
+        .map(|(name, item)| ("import", name, item));
+    let exports = component
+        .exports()
+        .map(|(name, item)| ("export", name, item));
+    let mut shape = Shape {
+        component,
+        resources: HashSet::new(),
+        root: HashSet::new(),
+        unnamed: HashSet::new(),
+    };
+    for (direction, name, item) in imports.chain(exports) {
+        shape
+            .root(direction, name, item)
+            .map_err(|what| Unsupported {
+                direction,
+                name: name.to_owned(),
+                what,
+            })?;
+    }
+    Ok(())
+}
+
+struct Shape<'a> {
+    component: &'a Component,
+    /// The resource types that came with an interface.
+    resources: HashSet<ComponentAnyTypeId>,
+    /// The resource types that were imported into the root.
+    root: HashSet<ComponentAnyTypeId>,
+    /// The types of interfaces that have a plain name, by which no other interface can refer to them.
+    unnamed: HashSet<ComponentAnyTypeId>,
+}
+
+impl Shape<'_> {
+    /// Checks one import or export. The error says what it is.
+    fn root(
+        &mut self,
+        direction: &str,
+        name: &str,
+        item: &ComponentItem,
+    ) -> Result<(), &'static str> {
+        if name.contains('=') {
+            return Err("is named by its content or place, not by an interface");
+        }
+        if item.implements.is_some() {
+            return Err("is an interface under another name");
+        }
+        match item.ty {
+            ComponentEntityType::Func(_) if direction == "export" => Ok(()),
+            ComponentEntityType::Func(_) => self.handles(&self.root, item),
+            ComponentEntityType::Type { created, .. } => {
+                if direction == "export" {
+                    return Err("is a type outside of an interface");
+                }
+                match created {
+                    ComponentAnyTypeId::Defined(_) => Ok(()),
+                    ComponentAnyTypeId::Resource(_) if self.aliases(&self.resources, created) => {
+                        self.root.insert(created);
+                        Ok(())
+                    }
+                    ComponentAnyTypeId::Resource(_) => {
+                        Err("is a resource type outside of an interface")
+                    }
+                    _ => Err("is a type that is not of a value or resource"),
+                }
+            }
+            ComponentEntityType::Instance(id) => {
+                let plain = InterfaceName::parse(name).is_none();
+                let types = self.component.types();
+                for item in types[id].exports.values() {
+                    self.member(item)?;
+                }
+                let own: HashSet<_> = types[id]
+                    .exports
+                    .values()
+                    .filter_map(|item| match item.ty {
+                        ComponentEntityType::Type { created, .. } => Some(created),
+                        _ => None,
+                    })
+                    .collect();
+                if direction == "import" {
+                    self.handles(&own, item)?;
+                    self.resources.extend(&own);
+                }
+                if plain {
+                    self.unnamed.extend(own);
+                }
+                Ok(())
+            }
+            _ => self.member(item),
+        }
+    }
+
+    /// Checks what stands in an interface.
+    fn member(&self, item: &ComponentItem) -> Result<(), &'static str> {
+        match item.ty {
+            ComponentEntityType::Func(_) => Ok(()),
+            ComponentEntityType::Type { created, .. } => match created {
+                created if self.aliases(&self.unnamed, created) => {
+                    Err("uses a type of an interface that has no full name")
+                }
+                ComponentAnyTypeId::Defined(_) | ComponentAnyTypeId::Resource(_) => Ok(()),
+                _ => Err("has a type that is not of a value or resource"),
+            },
+            ComponentEntityType::Instance(_) => Err("has an interface within an interface"),
+            ComponentEntityType::Module(_) => Err("has to do with a core module"),
+            ComponentEntityType::Component(_) => Err("has to do with a component as a value"),
+            ComponentEntityType::Value(_) => Err("has to do with a value"),
+        }
+    }
+
+    /// Checks that what `item` takes and gives are handles of the resource types in `named` alone.
+    fn handles(
+        &self,
+        named: &HashSet<ComponentAnyTypeId>,
+        item: &ComponentItem,
+    ) -> Result<(), &'static str> {
+        let used = resources(self.component.types(), item);
+        match used
+            .into_iter()
+            .all(|id| named.contains(&ComponentAnyTypeId::Resource(id)))
+        {
+            true => Ok(()),
+            false => Err("uses a resource type that it does not name"),
+        }
+    }
+
+    /// Whether `ty` is one of `originals` or an alias of one.
+    fn aliases(&self, originals: &HashSet<ComponentAnyTypeId>, ty: ComponentAnyTypeId) -> bool {
+        self.component.aliases(ty).any(|ty| originals.contains(&ty))
+    }
+}
