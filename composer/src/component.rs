@@ -13,6 +13,10 @@ use crate::names::MQTT_INTERFACE;
 /// 40 MB; a composition needs a small multiple of its input's size in memory.
 pub const MAX_INPUT_SIZE: usize = 256 << 20;
 
+/// How many component types may stand within others in one section. wasmparser reads them by recursion, which a hostile
+/// file could make as deep as it is long; valid is a depth of 100, and the largest worlds known have some 200 in all.
+const MAX_NESTED_TYPES: usize = 1000;
+
 /// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
 pub(crate) fn features() -> WasmFeatures {
@@ -52,6 +56,9 @@ pub enum InputError {
         /// The input's size in bytes.
         size: usize,
     },
+    /// It has types within types within types, so many that reading them might exhaust the stack.
+    #[error("it nests component types too deeply")]
+    TooDeep,
     /// It is malformed or breaks a rule of WebAssembly.
     #[error("it is not valid WebAssembly")]
     Invalid(#[source] BinaryReaderError),
@@ -236,6 +243,17 @@ pub(crate) fn validate<'a>(
         {
             return Err(truncated);
         }
+        if let Payload::ComponentTypeSection(section) = &payload {
+            let range = section.range();
+            if nested_types(
+                bytes
+                    .get(range.start as usize..range.end as usize)
+                    .unwrap_or_default(),
+            ) > MAX_NESTED_TYPES
+            {
+                return Err(InputError::TooDeep);
+            }
+        }
         let valid = validator.payload(&payload).map_err(InputError::Invalid)?;
         visit(outer.len(), &payload).map_err(InputError::Invalid)?;
         match valid {
@@ -257,8 +275,19 @@ pub(crate) fn validate<'a>(
     }
 }
 
+/// How many component and instance types there are at most within others in a section of types: each begins with the byte
+/// that makes it a declaration and one of the two that say of what.
+fn nested_types(section: &[u8]) -> usize {
+    section
+        .windows(2)
+        .filter(|pair| matches!(pair, [0x01, 0x41 | 0x42]))
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
+    use wasm_encoder::Section;
+
     use super::*;
 
     const COMPONENT: &[u8] =
@@ -308,5 +337,36 @@ mod tests {
             ["c"]
         );
         assert!(component.import("c").is_none());
+    }
+
+    /// A component with types that are nested `depth` deep: `kind` is the byte of component types or of instance types.
+    fn nested(kind: u8, depth: usize) -> Vec<u8> {
+        let mut types = vec![0x01];
+        for _ in 0..depth {
+            types.extend([kind, 0x01, 0x01]);
+        }
+        types.extend([kind, 0x00]);
+        let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+        wasm_encoder::RawSection {
+            id: 7,
+            data: &types,
+        }
+        .append_to(&mut component);
+        component
+    }
+
+    #[test]
+    fn deep_nesting_does_not_exhaust_the_stack() {
+        for kind in [0x41, 0x42] {
+            assert!(Component::parse(nested(kind, 50)).is_ok());
+            assert!(matches!(
+                Component::parse(nested(kind, MAX_NESTED_TYPES - 1)),
+                Err(InputError::Invalid(_))
+            ));
+            assert!(matches!(
+                Component::parse(nested(kind, 1_000_000)),
+                Err(InputError::TooDeep)
+            ));
+        }
     }
 }
