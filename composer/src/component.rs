@@ -13,9 +13,10 @@ use crate::names::MQTT_INTERFACE;
 /// 40 MB; a composition needs a small multiple of its input's size in memory.
 pub const MAX_INPUT_SIZE: usize = 256 << 20;
 
-/// How many component types may stand within others in one section. wasmparser reads them by recursion, which a hostile
-/// file could make as deep as it is long; valid is a depth of 100, and the largest worlds known have some 200 in all.
-const MAX_NESTED_TYPES: usize = 1000;
+/// How many component and instance types may stand within others in one section. wasmparser reads them by recursion, which
+/// a hostile file could make as deep as it is long; this many fit the 2 MiB stack of a thread in a debug build, with room to spare.
+/// A world of the Spin SDK has some 40, one for each interface.
+const MAX_NESTED_TYPES: usize = 400;
 
 /// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
@@ -358,11 +359,7 @@ mod tests {
     #[test]
     fn deep_nesting_does_not_exhaust_the_stack() {
         for kind in [0x41, 0x42] {
-            assert!(Component::parse(nested(kind, 50)).is_ok());
-            assert!(matches!(
-                Component::parse(nested(kind, MAX_NESTED_TYPES - 1)),
-                Err(InputError::Invalid(_))
-            ));
+            assert!(Component::parse(nested(kind, MAX_NESTED_TYPES - 1)).is_ok());
             assert!(matches!(
                 Component::parse(nested(kind, 1_000_000)),
                 Err(InputError::TooDeep)
