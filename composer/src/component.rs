@@ -14,9 +14,9 @@ use crate::names::MQTT_INTERFACE;
 pub const MAX_INPUT_SIZE: usize = 256 << 20;
 
 /// How many component and instance types may stand within others in one section. wasmparser reads them by recursion, which
-/// a hostile file could make as deep as it is long; this many fit the 2 MiB stack of a thread in a debug build, with room to spare.
-/// A world of the Spin SDK has some 40, one for each interface.
-const MAX_NESTED_TYPES: usize = 400;
+/// a hostile file could make as deep as it is long; 300 fit into the 2 MiB stack of a thread in a debug build. A world of
+/// the Spin SDK has some 40, one for each interface.
+const MAX_NESTED_TYPES: usize = 200;
 
 /// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
