@@ -88,7 +88,7 @@ fn check_metadata(data: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + 
     // wit-component expects the component in it to be valid.
     let component = match data {
         [0, b'a', b's', b'm', ..] => data,
-        // The form that wit-bindgen wrote until 0.18, the one of spin-sdk 3: a version, the encoding of strings, and the
+        // The older form, which spin-sdk 3 still has: a version, the encoding of strings, and the
         // name of the world stand before the component.
         [3, _, rest @ ..] => {
             let mut reader = BinaryReader::new(rest, 0);
