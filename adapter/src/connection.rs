@@ -1,20 +1,20 @@
 //! A connection as the guest holds it.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use mqtt_session::{Address, ConnectOptions, Credentials, Failure, Qos, Session, Topic};
 
 use crate::{
     client_id,
     error::{OpenError, PublishError},
+    linger,
     link::Link,
+    slot::Slot,
     tcp::{TcpStream, now},
 };
 
 /// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it.
 pub(crate) struct Connection {
     /// What it stands on, or why it was lost.
-    link: Result<(Link, Slot), Failure>,
+    link: Result<Link, Failure>,
 }
 
 impl Connection {
@@ -42,14 +42,13 @@ impl Connection {
             ));
         }
 
+        linger::reap();
         let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;
         let stream = TcpStream::connect(&address).map_err(|reason| unreachable(&reason))?;
         let options =
             ConnectOptions::new(&address, client_id::unique, credentials, keep_alive_secs);
-        let link = Link::new(Session::new(options, now()), stream);
-        Ok(Self {
-            link: Ok((link, slot)),
-        })
+        let link = Link::new(Session::new(options, now()), stream, slot);
+        Ok(Self { link: Ok(link) })
     }
 
     /// Publishes a message and returns once the promise of `qos` is kept, or known to be broken.
@@ -61,7 +60,7 @@ impl Connection {
     ) -> Result<(), PublishError> {
         let topic = Topic::new(topic)?;
         let link = match &mut self.link {
-            Ok((link, _)) => link,
+            Ok(link) => link,
             Err(failure) => return Err(mqtt_session::PublishError::Ended(failure.clone()).into()),
         };
         let result = link.publish(&topic, payload, qos);
@@ -69,31 +68,20 @@ impl Connection {
             && let Some(failure) = error.end_of_connection()
         {
             // Closed at once: the guest may keep what it holds for long.
-            self.link = Err(failure.clone());
+            self.close(failure.clone());
         }
         result
     }
-}
 
-/// One of the connections that an instance may have open.
-struct Slot;
-
-static OPEN: AtomicU32 = AtomicU32::new(0);
-
-impl Slot {
-    const LIMIT: u32 = 1024;
-
-    fn take() -> Option<Self> {
-        let open = OPEN.load(Ordering::Relaxed);
-        (open < Self::LIMIT).then(|| {
-            OPEN.store(open + 1, Ordering::Relaxed);
-            Self
-        })
+    fn close(&mut self, failure: Failure) {
+        if let Ok(link) = core::mem::replace(&mut self.link, Err(failure)) {
+            link.close();
+        }
     }
 }
 
-impl Drop for Slot {
+impl Drop for Connection {
     fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::Relaxed);
+        self.close(Failure::Disconnected);
     }
 }

@@ -30,7 +30,9 @@ mod bindings {
 mod client_id;
 mod connection;
 mod error;
+mod linger;
 mod link;
+mod slot;
 mod stderr;
 mod tcp;
 

@@ -6,29 +6,33 @@ use mqtt_session::{Event, Qos, Session, Topic};
 
 use crate::{
     error::PublishError,
+    linger,
+    slot::Slot,
     tcp::{Closed, TcpStream, now},
 };
 
-/// How long a dropped link tries to say goodbye to a broker that takes no data.
+/// How long a link that is closed tries to say goodbye to a broker that takes no data.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How often what the broker sent is taken in at a stretch, lest one that never stops keeps us from all else.
 const MAX_READS_AT_ONCE: usize = 64;
 
-/// A connection to a broker while it lasts. Dropping it sends DISCONNECT and closes it.
+/// A connection to a broker while it lasts. It is to be [closed](Link::close), not dropped.
 pub(crate) struct Link {
     session: Session,
     stream: TcpStream,
     /// Whether the stream was told to flush and has not said yet that it did.
     flushing: bool,
+    slot: Slot,
 }
 
 impl Link {
-    pub(crate) fn new(session: Session, stream: TcpStream) -> Self {
+    pub(crate) fn new(session: Session, stream: TcpStream, slot: Slot) -> Self {
         Self {
             session,
             stream,
             flushing: false,
+            slot,
         }
     }
 
@@ -122,21 +126,20 @@ impl Link {
     fn is_writing(&self) -> bool {
         self.flushing || !self.session.transmit().is_empty()
     }
-}
 
-impl Drop for Link {
-    fn drop(&mut self) {
-        if self.session.is_ended() {
-            return;
-        }
-        self.session.disconnect();
-        let deadline = now() + FAREWELL;
-        while self.write().is_ok() && self.is_writing() {
-            if !self.stream.wait(false, true, deadline).writable {
-                break;
+    /// Says DISCONNECT, if the broker is still there to hear it, and closes the connection.
+    pub(crate) fn close(mut self) {
+        if !self.session.is_ended() {
+            self.session.disconnect();
+            let deadline = now() + FAREWELL;
+            while self.write().is_ok() && self.is_writing() {
+                if !self.stream.wait(false, true, deadline).writable {
+                    break;
+                }
             }
+            // Closing with unread input would reset the connection, and a reset may overtake what was sent.
+            self.take_in();
         }
-        // Closing with unread input would reset the connection, and a reset may overtake what was sent.
-        self.take_in();
+        linger::close(self.stream, self.slot);
     }
 }

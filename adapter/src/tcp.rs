@@ -136,6 +136,11 @@ impl TcpStream {
         Ok(self.output.flush()?)
     }
 
+    /// Whether what was written is not out yet, so that dropping this stream could take long.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.writable_len(), Ok(0))
+    }
+
     /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`.
     pub(crate) fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
         let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
