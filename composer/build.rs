@@ -16,6 +16,9 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The features of WebAssembly that the adapter may use: those of every host with the component model.
+const FEATURES: WasmFeatures = WasmFeatures::WASM2.union(WasmFeatures::COMPONENT_MODEL);
+
 /// The WASI interfaces that the adapter may import. All stand at 0.2.0: hosts match an import with any later 0.2 version.
 const ALLOWED_IMPORTS: &[&str] = &[
     "wasi:cli/environment@0.2.0",
@@ -65,7 +68,7 @@ fn build() -> Result<(), Box<dyn Error>> {
         .encode()?;
     check_interfaces(&component)?;
     let component = without_names(&component)?;
-    Validator::new_with_features(WasmFeatures::all()).validate_all(&component)?;
+    Validator::new_with_features(FEATURES).validate_all(&component)?;
     fs::write(out_dir.join("adapter.wasm"), component)?;
     Ok(())
 }
@@ -100,6 +103,7 @@ fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Err
         .current_dir(workspace)
         .args([
             "build",
+            "--locked",
             "--package",
             "spin-mqtt-adapter",
             "--profile",

@@ -1,5 +1,7 @@
 //! A connection as the guest holds it.
 
+use wasi::random::random::get_random_u64;
+
 use mqtt_session::{Address, ConnectOptions, Credentials, Failure, Qos, Session, Topic};
 
 use crate::{
@@ -45,8 +47,13 @@ impl Connection {
         linger::reap();
         let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;
         let stream = TcpStream::connect(&address).map_err(|reason| unreachable(&reason))?;
-        let options =
-            ConnectOptions::new(&address, client_id::unique, credentials, keep_alive_secs);
+        let options = ConnectOptions::new(
+            &address,
+            client_id::unique,
+            get_random_u64,
+            credentials,
+            keep_alive_secs,
+        );
         let link = Link::new(Session::new(options, now()), stream, slot);
         Ok(Self { link: Ok(link) })
     }

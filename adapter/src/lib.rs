@@ -4,7 +4,7 @@
 //!
 //! - `mqtt-session` (`adapter/session`) is all that needs no host: the address, the checks, the protocol;
 //! - [`tcp`] is the transport: a socket whose every wait has a bound;
-//! - [`link`] drives a session over that transport, while it lasts;
+//! - [`link`] drives a session over that transport, while it lasts, and [`linger`] is how it is closed;
 //! - [`connection`] is what the guest holds, and outlives it;
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!

@@ -58,7 +58,8 @@ impl Link {
     /// Takes in what the broker has sent, without waiting: it may have closed the connection.
     fn take_in(&mut self) {
         for _ in 0..MAX_READS_AT_ONCE {
-            if !self.read() {
+            // A host may learn of what has come in no earlier than when it is asked to wait for it.
+            if !self.stream.wait(true, false, now()).readable || !self.read() {
                 break;
             }
         }
@@ -84,12 +85,12 @@ impl Link {
         }
     }
 
-    /// Reads once and says whether something came. A closed connection is told to the session.
+    /// Reads once and says whether more may come. A closed connection is told to the session.
     fn read(&mut self) -> bool {
         match self.stream.read() {
             Ok(bytes) => {
                 self.session.receive(&bytes);
-                !bytes.is_empty()
+                true
             }
             Err(Closed) => {
                 self.session.closed();
@@ -132,12 +133,21 @@ impl Link {
         if !self.session.is_ended() {
             self.session.disconnect();
             let deadline = now() + FAREWELL;
-            while self.write().is_ok() && self.is_writing() {
-                if !self.stream.wait(false, true, deadline).writable {
+            // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
+            // come, it is read until the broker closes, as it must after DISCONNECT [MQTT-3.14.4-2 and 3].
+            let lingers = self.session.should_linger();
+            let mut open = true;
+            while self.write().is_ok() && (self.is_writing() || lingers && open) {
+                let ready = self.stream.wait(lingers, self.is_writing(), deadline);
+                if ready.readable {
+                    open = self.read();
+                } else if !ready.writable {
+                    break;
+                }
+                if now() >= deadline {
                     break;
                 }
             }
-            // Closing with unread input would reset the connection, and a reset may overtake what was sent.
             self.take_in();
         }
         linger::close(self.stream, self.slot);

@@ -54,23 +54,35 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The reason in words: of the name lookup, or of the last address tried.
+    /// The reasons in words: of the name lookup, or of each address tried.
     pub(crate) fn connect(address: &Address) -> Result<Self, String> {
         let deadline = now() + address.connect_timeout;
         let network = instance_network();
         let ips = resolve(&network, &address.host, deadline)?;
 
-        let mut failure = "its name has no address".into();
+        let mut failures = String::new();
         for (tried, ip) in ips.iter().enumerate() {
             // Each address gets its share of the time that is left, lest a dead first one takes it all.
             let now = now();
             let share = deadline.saturating_duration_since(now) / (ips.len() - tried) as u32;
             match Self::connect_ip(&network, *ip, address.port, now + share) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failure = reason(error),
+                Err(error) => {
+                    let reason = reason(error);
+                    // Often it is the same for all.
+                    if !failures.ends_with(&reason) {
+                        if tried > 0 {
+                            failures.push_str(", then ");
+                        }
+                        failures.push_str(&reason);
+                    }
+                }
             }
         }
-        Err(failure)
+        if failures.is_empty() {
+            failures.push_str("its name has no address");
+        }
+        Err(failures)
     }
 
     fn connect_ip(
@@ -207,10 +219,10 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
     }
 }
 
-/// Whether `pollable` was ready before `deadline`.
+/// Whether `pollable` was ready before `deadline`, by the clock: not all that is ready has something to say.
 fn wait_for(pollable: &Pollable, deadline: Instant) -> bool {
     let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
-    poll(&[pollable, &timer]).contains(&0)
+    poll(&[pollable, &timer]).contains(&0) && now() < deadline
 }
 
 /// The reason why a connection was not made.

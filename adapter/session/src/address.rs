@@ -37,8 +37,8 @@ pub struct Address {
     pub connect_timeout: Duration,
     /// `ack_timeout_secs`, our own key: how long a publish waits for the broker; 1 s to an hour, 20 s unless given.
     pub ack_timeout: Duration,
-    /// `max_incoming_packet_size_bytes`: the largest packet, without its fixed header, that the broker may send; 10,240
-    /// unless given, as on Spin.
+    /// `max_incoming_packet_size_bytes`: the largest packet, without its fixed header, that the broker may send; MQTT's limit
+    /// unless given. Spin's is 10,240; here what a broker sends takes no memory, so that there is no need of one.
     pub max_incoming_packet_size: usize,
     /// `max_outgoing_packet_size_bytes`: the largest packet, all of it, that a publish may make; without a limit of its own
     /// (MQTT's is 268,435,460) unless given. Spin's limit is 10,240.
@@ -122,7 +122,7 @@ impl FromStr for Host {
                     .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers and names to others: they are neither here.
-        let last = name.rsplit('.').next().unwrap_or_default();
+        let last = split_at_last(name, b'.').map_or(name, |(_, last)| last);
         let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
         let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
             || hexadecimal
@@ -146,9 +146,9 @@ impl FromStr for Address {
         let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, _path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (userinfo, location) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (userinfo, location) = split_at_last(authority, b'@').unwrap_or(("", authority));
         let (username, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-        let (host, port) = match location.rsplit_once(':') {
+        let (host, port) = match split_at_last(location, b':') {
             // A colon inside the brackets of an IPv6 address is not the port's.
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (location, ""),
@@ -166,7 +166,7 @@ impl FromStr for Address {
             clean_session: true,
             connect_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(20),
-            max_incoming_packet_size: 10 * 1024,
+            max_incoming_packet_size: usize::MAX,
             max_outgoing_packet_size: usize::MAX,
         };
         query::apply(query, &mut address)?;
@@ -175,6 +175,12 @@ impl FromStr for Address {
         }
         Ok(address)
     }
+}
+
+/// What stands before and after the last `separator`, an ASCII character. (`str::rsplit_once` weighs ten times as much.)
+fn split_at_last(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().rposition(|byte| byte == separator)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 fn parse_port(digits: &str) -> Result<u16, AddressError> {
@@ -228,7 +234,16 @@ impl AddressError {
             }
             Self::Port => "its port is not a number from 1 to 65535".into(),
             Self::UserInfo => "its user name or password is not UTF-8".into(),
-            Self::UnknownKey(key) => ["its query has the unknown key `", key, "`"].concat(),
+            Self::UnknownKey(key) => {
+                // Anything may stand there, from a password to what moves a terminal's cursor.
+                let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+                match key.len() {
+                    1..=64 if key.bytes().all(is_word) => {
+                        ["its query has the unknown key `", key, "`"].concat()
+                    }
+                    _ => "its query has an unknown key".into(),
+                }
+            }
             Self::Value { key, expected } => {
                 ["the value of `", key, "` is not ", expected].concat()
             }

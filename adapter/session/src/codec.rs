@@ -1,8 +1,8 @@
 //! mqttbytes' `v4` codec with the checks around it that it lacks.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use mqttbytes::{
-    Error, QoS,
+    Error, FixedHeader, QoS,
     v4::{self, ConnAck, Connect, ConnectReturnCode, Login, PubAck, Publish},
 };
 
@@ -58,70 +58,130 @@ impl Packet {
     }
 }
 
-/// Takes the first packet off `input`, or nothing if it is not there as a whole.
-///
-/// What makes a packet wrong is found as soon as the bytes that show it are there: nobody waits for, or keeps, the body of
-/// a packet that will be refused.
-pub(crate) fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Packet>, Violation> {
-    let Some(&first) = input.first() else {
-        return Ok(None);
-    };
-    let kind = Kind::new(first).ok_or(Violation::FirstByte(first))?;
-    // Kinds of one length have one byte to say it.
-    if let (Some(expected), Some(&length)) = (kind.remaining_length(), input.get(1))
-        && expected != length
-    {
+/// What came in, and is taken off packet by packet.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    buffer: BytesMut,
+    /// How many bytes are still to come of a payload that nobody wants.
+    skip: usize,
+}
+
+impl Input {
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let skipped = self.skip.min(bytes.len());
+        self.skip -= skipped;
+        self.buffer.extend_from_slice(&bytes[skipped..]);
+    }
+
+    /// Takes off the first packet, or nothing if it is not there as a whole. Of a PUBLISH the payload is discarded as it
+    /// comes, so that never more is kept than a topic, whatever length a packet claims.
+    ///
+    /// What makes a packet wrong is found as soon as the bytes that show it are there: nobody waits for the rest of a packet
+    /// that will be refused. `limit` is for the remaining length.
+    pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Packet>, Violation> {
+        let Some(&first) = self.buffer.first() else {
+            return Ok(None);
+        };
+        let kind = Kind::new(first).ok_or(Violation::FirstByte(first))?;
+        // Kinds of one length have one byte to say it.
+        if let (Some(expected), Some(&length)) = (kind.remaining_length(), self.buffer.get(1))
+            && expected != length
+        {
+            return Err(Violation::Length);
+        }
+        let Some((length_bytes, remaining)) = remaining_length(&self.buffer)? else {
+            return Ok(None);
+        };
+        if remaining > limit {
+            return Err(Violation::TooLarge(remaining));
+        }
+
+        let header = FixedHeader::new(first, length_bytes, remaining);
+        let malformed = |_| Violation::Malformed(kind.name());
+        let wanted = match kind {
+            // Up to the payload: the topic's length, the topic, and the packet id.
+            Kind::Publish => {
+                let Some(topic) = self.buffer.get(1 + length_bytes..3 + length_bytes) else {
+                    return match remaining {
+                        0 | 1 => Err(Violation::Malformed(kind.name())),
+                        _ => Ok(None),
+                    };
+                };
+                let topic = usize::from(u16::from_be_bytes([topic[0], topic[1]]));
+                let packet_id = if first & 0b110 == 0 { 0 } else { 2 };
+                2 + topic + packet_id
+            }
+            _ => remaining,
+        };
+        let unwanted = remaining
+            .checked_sub(wanted)
+            .ok_or(Violation::Malformed(kind.name()))?;
+        if self.buffer.len() < 1 + length_bytes + wanted {
+            return Ok(None);
+        }
+        let frame = self.buffer.split_to(1 + length_bytes + wanted).freeze();
+        let skipped = unwanted.min(self.buffer.len());
+        self.buffer.advance(skipped);
+        self.skip = unwanted - skipped;
+
+        Ok(Some(match kind {
+            Kind::Connack => {
+                // mqttbytes reads one of the flags and ignores the rest.
+                let flags = frame.get(2).copied().unwrap_or_default();
+                let connack = ConnAck::read(header, frame).map_err(|error| match error {
+                    Error::InvalidConnectReturnCode(code) => Violation::ReturnCode(code),
+                    error => malformed(error),
+                })?;
+                let refusal = refusal(connack.code);
+                if flags > 1 || (connack.session_present && refusal.is_some()) {
+                    return Err(Violation::ConnackFlags(flags));
+                }
+                Packet::Connack {
+                    session_present: connack.session_present,
+                    refusal,
+                }
+            }
+            Kind::Publish => {
+                let publish = Publish::read(header, frame).map_err(malformed)?;
+                let qos = match publish.qos {
+                    QoS::AtMostOnce => Qos::AtMostOnce,
+                    QoS::AtLeastOnce => Qos::AtLeastOnce,
+                    QoS::ExactlyOnce => Qos::ExactlyOnce,
+                };
+                // DUP must be 0 with QoS 0 [MQTT-3.3.1-2].
+                let dup = publish.dup && qos == Qos::AtMostOnce;
+                let topic = publish.topic;
+                if dup || topic.is_empty() || topic.contains(['\0', '+', '#']) {
+                    return Err(Violation::Malformed(kind.name()));
+                }
+                Packet::Publish {
+                    qos,
+                    packet_id: publish.pkid,
+                }
+            }
+            Kind::Ack(ack) => {
+                // All four are laid out alike, so that one reader serves them.
+                let packet_id = PubAck::read(header, frame).map_err(malformed)?.pkid;
+                Packet::Ack(ack, packet_id)
+            }
+            Kind::Pingresp => Packet::Pingresp,
+        }))
+    }
+}
+
+/// The remaining length (2.2.3) and how many bytes say it; `None` if they are not all there.
+fn remaining_length(packet: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
+    let mut remaining = 0;
+    for (index, byte) in packet.iter().skip(1).take(4).enumerate() {
+        remaining |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some((index + 1, remaining)));
+        }
+    }
+    if packet.len() > 4 {
         return Err(Violation::Length);
     }
-    let header = match mqttbytes::check(input.iter(), limit) {
-        Ok(header) => header,
-        Err(Error::InsufficientBytes(_)) => return Ok(None),
-        Err(Error::PayloadSizeLimitExceeded(bytes)) => return Err(Violation::TooLarge(bytes)),
-        Err(_) => return Err(Violation::Length),
-    };
-
-    let frame = input.split_to(header.frame_length()).freeze();
-    let malformed = |_| Violation::Malformed(kind.name());
-    Ok(Some(match kind {
-        Kind::Connack => {
-            // mqttbytes reads one of the flags and ignores the rest.
-            let flags = frame.get(2).copied().unwrap_or_default();
-            let connack = ConnAck::read(header, frame).map_err(|error| match error {
-                Error::InvalidConnectReturnCode(code) => Violation::ReturnCode(code),
-                error => malformed(error),
-            })?;
-            let refusal = refusal(connack.code);
-            if flags > 1 || (connack.session_present && refusal.is_some()) {
-                return Err(Violation::ConnackFlags(flags));
-            }
-            Packet::Connack {
-                session_present: connack.session_present,
-                refusal,
-            }
-        }
-        Kind::Publish => {
-            let publish = Publish::read(header, frame).map_err(malformed)?;
-            let qos = match publish.qos {
-                QoS::AtMostOnce => Qos::AtMostOnce,
-                QoS::AtLeastOnce => Qos::AtLeastOnce,
-                QoS::ExactlyOnce => Qos::ExactlyOnce,
-            };
-            // DUP must be 0 with QoS 0 [MQTT-3.3.1-2].
-            if (publish.dup && qos == Qos::AtMostOnce) || Topic::new(publish.topic).is_err() {
-                return Err(Violation::Malformed(kind.name()));
-            }
-            Packet::Publish {
-                qos,
-                packet_id: publish.pkid,
-            }
-        }
-        Kind::Ack(ack) => {
-            // All four are laid out alike, so that one reader serves them.
-            let packet_id = PubAck::read(header, frame).map_err(malformed)?.pkid;
-            Packet::Ack(ack, packet_id)
-        }
-        Kind::Pingresp => Packet::Pingresp,
-    }))
+    Ok(None)
 }
 
 /// The kinds of packet that a broker sends to a publisher.
@@ -279,13 +339,21 @@ mod tests {
     use crate::Credentials;
 
     fn decode_all(bytes: &[u8]) -> Result<Vec<Packet>, Violation> {
-        let mut input = BytesMut::from(bytes);
+        let mut input = Input::default();
+        input.extend(bytes);
         let mut packets = Vec::new();
-        while let Some(packet) = decode(&mut input, 100)? {
+        while let Some(packet) = input.next(100)? {
             packets.push(packet);
         }
-        assert!(input.is_empty(), "left over: {input:?}");
+        assert!(input.buffer.is_empty(), "left over: {input:?}");
+        assert_eq!(input.skip, 0);
         Ok(packets)
+    }
+
+    fn decode_one(bytes: &[u8], limit: usize) -> Result<Option<Packet>, Violation> {
+        let mut input = Input::default();
+        input.extend(bytes);
+        input.next(limit)
     }
 
     const CONNACK: Packet = Packet::Connack {
@@ -368,7 +436,7 @@ mod tests {
         for first in 0..=u8::MAX {
             let publish = first >> 4 == 3 && first & 6 != 6;
             // Refused at once, before a length is there.
-            let result = decode(&mut BytesMut::from(&[first][..]), 100);
+            let result = decode_one(&[first], 100);
             if known.contains(&first) || publish {
                 assert_eq!(result, Ok(None), "{first:#x}");
             } else {
@@ -388,10 +456,10 @@ mod tests {
             &[0xd0, 1],
             &[0x30, 0xff, 0xff, 0xff, 0xff],
         ] {
-            let result = decode(&mut BytesMut::from(bytes), usize::MAX);
+            let result = decode_one(bytes, usize::MAX);
             assert_eq!(result, Err(Violation::Length), "{bytes:x?}");
         }
-        let result = decode(&mut BytesMut::from(&[0x30, 101][..]), 100);
+        let result = decode_one(&[0x30, 101], 100);
         assert_eq!(result, Err(Violation::TooLarge(101)));
     }
 
@@ -416,6 +484,33 @@ mod tests {
         }
     }
 
+    /// Cut anywhere, and however long, nothing is kept of it beyond its topic.
+    #[test]
+    fn a_payload_is_discarded_as_it_comes() {
+        let message = [
+            &[0x32, 0x87, 0x80, 0x04, 0, 1, b't', 0, 7][..],
+            &[0xff; 65_538],
+        ]
+        .concat();
+        for cut in [0, 1, 4, 6, 8, 9, 10, 1000, message.len() - 1] {
+            let mut input = Input::default();
+            let mut packets = Vec::new();
+            for bytes in [&message[..cut], &message[cut..], &[0xd0, 0]] {
+                for piece in bytes.chunks(4096) {
+                    input.extend(piece);
+                    packets.extend(input.next(usize::MAX).unwrap());
+                    assert!(input.buffer.len() < 4096, "cut at {cut}");
+                }
+            }
+            packets.extend(input.next(usize::MAX).unwrap());
+            let publish = Packet::Publish {
+                qos: Qos::AtLeastOnce,
+                packet_id: 7,
+            };
+            assert_eq!(packets, [publish, Packet::Pingresp], "cut at {cut}");
+        }
+    }
+
     #[test]
     fn connack_flags_are_checked() {
         for (flags, code) in [(2, 0), (0x80, 0), (0xff, 0), (1, 5)] {
@@ -430,6 +525,7 @@ mod tests {
             clean_session: false,
             keep_alive: 258,
             credentials,
+            last_packet_id: 0,
             ack_timeout: Duration::from_secs(1),
             max_incoming_packet_size: 100,
             max_outgoing_packet_size: 100,

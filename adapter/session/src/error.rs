@@ -1,5 +1,3 @@
-use core::time::Duration;
-
 use crate::text::{decimal, display_message};
 
 /// Why a message was refused before any of it was sent. The session is as it was.
@@ -17,6 +15,8 @@ pub enum PublishError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// Another message is in flight.
+    Busy,
     /// The session has ended before; nothing can be sent over it.
     Ended(Failure),
 }
@@ -38,9 +38,12 @@ impl PublishError {
                 &decimal(*limit as u64),
             ]
             .concat(),
-            Self::Ended(failure) => {
-                ["the connection was lost earlier: ", &failure.message()].concat()
-            }
+            Self::Busy => "another message is in flight".into(),
+            Self::Ended(failure) => [
+                "nothing was sent, for the connection has ended before: ",
+                &failure.reason(),
+            ]
+            .concat(),
         }
     }
 }
@@ -53,7 +56,7 @@ pub enum Failure {
     /// The connection was closed or reset while this was awaited.
     Closed(Awaited),
     /// This did not come in time.
-    TimedOut(Awaited, Duration),
+    TimedOut(Awaited),
     /// The broker broke the protocol, and so the connection was closed [MQTT-4.8.0-1].
     Violation(Violation),
     /// We said DISCONNECT.
@@ -63,35 +66,38 @@ pub enum Failure {
 impl Failure {
     /// What happened, and what that means for the message that was being published.
     pub fn message(&self) -> String {
+        let consequence = match self {
+            Self::Refused(_) => "; the message was not delivered",
+            Self::Closed(Awaited::Transmission) | Self::TimedOut(Awaited::Transmission) => {
+                "; the message was not sent in full"
+            }
+            _ => "; whether the message was delivered is unknown",
+        };
+        [&self.reason(), consequence].concat()
+    }
+
+    /// What happened.
+    pub fn reason(&self) -> String {
         match self {
-            Self::Refused(refusal) => ["the broker refused the connection: ", refusal.message()].concat(),
+            Self::Refused(refusal) => {
+                ["the broker refused the connection: ", refusal.message()].concat()
+            }
             Self::Closed(Awaited::Connack) => {
                 "the connection was closed before the broker answered CONNECT (some brokers answer a wrong user name, \
-                 password or client id so); whether the message was delivered is unknown"
+                 password or client id so)"
                     .into()
             }
             Self::Closed(Awaited::Publish) => "the broker closed the connection".into(),
-            Self::Closed(Awaited::Transmission) => {
-                "the connection was lost before the message was sent in full".into()
+            Self::Closed(awaited) => ["the connection was lost before ", awaited.name()].concat(),
+            Self::TimedOut(Awaited::Transmission) => {
+                "the broker took the message too slowly, or not at all (ack_timeout_secs)".into()
             }
-            Self::Closed(awaited) => [
-                "the connection was lost before ",
-                awaited.name(),
-                "; whether the message was delivered is unknown",
-            ]
-            .concat(),
-            Self::TimedOut(awaited, waited) => [
-                "no ",
-                awaited.name(),
-                " within ",
-                &decimal(waited.as_secs()),
-                " s; whether the message was delivered is unknown",
-            ]
-            .concat(),
+            Self::TimedOut(awaited) => {
+                ["no ", awaited.name(), " in time (ack_timeout_secs)"].concat()
+            }
             Self::Violation(violation) => [
-                "the broker broke the protocol: ",
+                "the broker broke the protocol, and the connection was closed: ",
                 &violation.message(),
-                "; the connection was closed",
             ]
             .concat(),
             Self::Disconnected => "it was disconnected".into(),
@@ -122,7 +128,7 @@ impl Awaited {
         match self {
             Self::Publish => "next message",
             Self::Connack => "CONNACK",
-            Self::Transmission => "progress in sending",
+            Self::Transmission => "the end of the message",
             Self::Puback => "PUBACK",
             Self::Pubrec => "PUBREC",
             Self::Pubcomp => "PUBCOMP",
@@ -187,7 +193,11 @@ impl Violation {
         let number = |number: usize| decimal(number as u64);
         match self {
             Self::FirstByte(byte) => {
-                ["a packet that begins with the byte ", &number(byte.into())].concat()
+                let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
+                let mut message = String::from("a packet that begins with the byte 0x");
+                message.push(digit(byte >> 4));
+                message.push(digit(byte & 0xf));
+                message
             }
             Self::Length => "a packet with a malformed length".into(),
             Self::TooLarge(bytes) => [
@@ -201,8 +211,11 @@ impl Violation {
                 &number(code.into()),
             ]
             .concat(),
+            Self::ConnackFlags(1) => {
+                "a CONNACK with session present where there can be none".into()
+            }
             Self::ConnackFlags(flags) => {
-                ["a CONNACK with the wrong flags ", &number(flags.into())].concat()
+                ["a CONNACK with the reserved flags ", &number(flags.into())].concat()
             }
             Self::Unexpected(packet) => ["an unexpected ", packet].concat(),
             Self::PacketId(packet, id) => [

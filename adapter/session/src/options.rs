@@ -13,6 +13,9 @@ pub struct ConnectOptions {
     pub keep_alive: u16,
     /// User name and password, if any.
     pub credentials: Option<Credentials>,
+    /// The packet id in front of the first one. Where the broker keeps a session, ids of connections that are gone may be in
+    /// use [MQTT-2.3.1-2], so that it should be a random one then.
+    pub last_packet_id: u16,
     /// How long a publish waits for the broker.
     pub ack_timeout: Duration,
     /// The largest packet, without its fixed header, that the broker may send, in bytes.
@@ -24,10 +27,11 @@ pub struct ConnectOptions {
 impl ConnectOptions {
     /// The options that `address` gives, with the rest of what `open` takes.
     ///
-    /// `client_id` is used where the address has none. `keep_alive_secs` above 65,535 is 65,535, the most that MQTT can say.
+    /// `client_id` is used where the address has none, and `random` where the broker keeps the session. `keep_alive_secs` above 65,535 is 65,535, the most that MQTT can say.
     pub fn new(
         address: &Address,
         client_id: impl FnOnce() -> String,
+        random: impl FnOnce() -> u64,
         credentials: Option<Credentials>,
         keep_alive_secs: u64,
     ) -> Self {
@@ -36,6 +40,11 @@ impl ConnectOptions {
             clean_session: address.clean_session,
             keep_alive: u16::try_from(keep_alive_secs).unwrap_or(u16::MAX),
             credentials,
+            last_packet_id: if address.clean_session {
+                0
+            } else {
+                random() as u16
+            },
             ack_timeout: address.ack_timeout,
             max_incoming_packet_size: address.max_incoming_packet_size,
             max_outgoing_packet_size: address.max_outgoing_packet_size,
@@ -67,8 +76,8 @@ impl Credentials {
         if username.len() > 65_535 || password.len() > 65_535 {
             return Err(CredentialsError::TooLong);
         }
-        if username.contains('\0') {
-            return Err(CredentialsError::Nul);
+        if username.contains(char::is_control) {
+            return Err(CredentialsError::Control);
         }
         Ok(Some(Self { username, password }))
     }
@@ -91,8 +100,8 @@ pub enum CredentialsError {
     NoUsername,
     /// One of them has more than 65,535 bytes [MQTT-1.5.3].
     TooLong,
-    /// The user name contains the character U+0000 [MQTT-1.5.3-2].
-    Nul,
+    /// The user name contains a control character: U+0000 [MQTT-1.5.3-2], or another that brokers may close for (1.5.3).
+    Control,
 }
 
 impl CredentialsError {
@@ -105,7 +114,7 @@ impl CredentialsError {
             Self::TooLong => {
                 "the user name or the password has more than the 65535 bytes that MQTT allows"
             }
-            Self::Nul => "the user name contains the character U+0000, which MQTT forbids",
+            Self::Control => "the user name contains a control character, for which a broker may close the connection",
         }
         .into()
     }
@@ -133,7 +142,8 @@ mod tests {
             ("", "p", CredentialsError::NoUsername),
             (&*long, "p", CredentialsError::TooLong),
             ("u", &*long, CredentialsError::TooLong),
-            ("u\0", "p", CredentialsError::Nul),
+            ("u\0", "p", CredentialsError::Control),
+            ("u\n", "p", CredentialsError::Control),
         ] {
             assert_eq!(
                 Credentials::new(username.into(), password.into()),
@@ -151,8 +161,18 @@ mod tests {
             (65_536, 65_535),
             (u64::MAX, 65_535),
         ] {
-            let options = ConnectOptions::new(&address, || "id".into(), None, secs);
+            let options = ConnectOptions::new(&address, || "id".into(), || 7, None, secs);
             assert_eq!(options.keep_alive, expected);
+        }
+    }
+
+    /// An earlier connection may have left a message half way there, under an id of its own.
+    #[test]
+    fn packet_ids_of_a_kept_session_begin_anywhere() {
+        for (query, expected) in [("", 0), ("?client_id=a&clean_session=false", 7)] {
+            let address: Address = format!("mqtt://h{query}").parse().unwrap();
+            let options = ConnectOptions::new(&address, || "id".into(), || 0x1_0007, None, 0);
+            assert_eq!(options.last_packet_id, expected);
         }
     }
 }

@@ -9,6 +9,8 @@ pub(crate) struct Output {
     body: Bytes,
     /// Then what was to be said meanwhile. Empty unless there is a body.
     tail: BytesMut,
+    /// How many bytes have been taken in all.
+    taken: u64,
 }
 
 /// A train of packets up to this size goes out in one write: WASI has no TCP_NODELAY, so a packet in two writes waits for
@@ -16,6 +18,16 @@ pub(crate) struct Output {
 const TRAIN: usize = 64 * 1024;
 
 impl Output {
+    /// How many bytes have been taken since the beginning.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How many will have been taken once nothing is left: where the packet that was added last ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.taken + (self.head.len() + self.body.len() + self.tail.len()) as u64
+    }
+
     /// Where to write a control packet.
     pub(crate) fn control(&mut self) -> &mut BytesMut {
         if self.body.is_empty() {
@@ -44,6 +56,7 @@ impl Output {
 
     /// Drops the first `count` bytes of what is pending.
     pub(crate) fn advance(&mut self, count: usize) {
+        self.taken += count as u64;
         if !self.head.is_empty() {
             self.head.advance(count);
         } else {

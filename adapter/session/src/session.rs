@@ -1,10 +1,10 @@
 use core::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
     Awaited, ConnectOptions, Failure, Instant, PublishError, Topic, Violation,
-    codec::{self, Ack, Packet, PublishLength},
+    codec::{self, Ack, Input, Packet, PublishLength},
     output::Output,
 };
 
@@ -22,8 +22,8 @@ pub enum Qos {
     ExactlyOnce = 2,
 }
 
-/// How many bytes of acknowledgements we keep for a broker that sends messages but takes nothing.
-const MAX_UNSENT_ACKS: usize = 64 * 1024;
+/// How many bytes of answers we keep for a broker that sends messages but takes nothing.
+const MAX_UNSENT_REPLIES: u64 = 64 * 1024;
 
 /// What has become of a session; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +55,14 @@ pub struct Session {
     options: ConnectOptions,
     phase: Phase,
     output: Output,
-    /// Whether the transport took bytes that it has not flushed yet.
-    unflushed: bool,
-    /// What came of the next packet.
-    input: BytesMut,
+    /// How many bytes of the output the transport has flushed.
+    flushed: u64,
+    input: Input,
     publication: Option<Publication>,
     event: Option<Event>,
     last_packet_id: u16,
+    /// Whether the last message had no acknowledgement, so that it may still be on its way.
+    unacknowledged: bool,
     /// When bytes were sent last; keep alive counts from here [MQTT-3.1.2-23].
     last_sent: Instant,
     /// PINGREQs that await their PINGRESP.
@@ -72,8 +73,10 @@ pub struct Session {
 enum Phase {
     /// CONNECT waits for the first message.
     Fresh,
-    /// CONNECT is on its way, or in the broker's hands.
-    Connecting,
+    /// CONNECT, which ends at this byte of the output, is on its way or in the broker's hands.
+    Connecting {
+        end: u64,
+    },
     Connected,
     Ended(Failure),
 }
@@ -84,6 +87,8 @@ struct Publication {
     packet_id: u16,
     /// The broker's next answer; `None` for QoS 0.
     ack: Option<Ack>,
+    /// Where in the output that ends which the broker is to answer; it can't have an answer before.
+    end: u64,
     /// The end of all patience.
     deadline: Instant,
     /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
@@ -96,14 +101,15 @@ impl Session {
     /// A session for one connection that the transport has made.
     pub fn new(options: ConnectOptions, now: Instant) -> Self {
         Self {
+            last_packet_id: options.last_packet_id,
             options,
             phase: Phase::Fresh,
             output: Output::default(),
-            unflushed: false,
-            input: BytesMut::new(),
+            flushed: 0,
+            input: Input::default(),
             publication: None,
             event: None,
-            last_packet_id: 0,
+            unacknowledged: false,
             last_sent: now,
             pings: 0,
         }
@@ -115,7 +121,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the packet would be too large or the session has ended. Nothing was sent then.
+    /// If the packet would be too large, another message is in flight or the session has ended. Nothing was sent then.
     pub fn publish(
         &mut self,
         topic: &Topic,
@@ -123,7 +129,9 @@ impl Session {
         qos: Qos,
         now: Instant,
     ) -> Result<(), PublishError> {
-        debug_assert!(self.publication.is_none(), "one message at a time");
+        if self.publication.is_some() {
+            return Err(PublishError::Busy);
+        }
         let length =
             PublishLength::new(topic, payload.len(), qos).ok_or(PublishError::TooLarge {
                 payload: payload.len(),
@@ -138,14 +146,22 @@ impl Session {
             Phase::Ended(failure) => return Err(PublishError::Ended(failure.clone())),
             Phase::Fresh => {
                 *self.output.control() = codec::connect(&self.options);
-                self.phase = Phase::Connecting;
+                self.phase = Phase::Connecting {
+                    end: self.output.end(),
+                };
             }
-            Phase::Connecting | Phase::Connected => {}
+            Phase::Connecting { .. } | Phase::Connected => {}
         }
 
         // 1 to 65,535, then 1 again [MQTT-2.3.1-1].
         self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
+        let header = self.output.control();
+        codec::publish_header(topic, &length, qos, self.last_packet_id, header);
+        let minimum_rate = Duration::from_secs(payload.len() as u64 / (64 * 1024));
+        self.output.payload(Bytes::from(payload));
+
         let stall_deadline = now + self.options.ack_timeout;
+        self.unacknowledged = qos == Qos::AtMostOnce;
         self.publication = Some(Publication {
             packet_id: self.last_packet_id,
             ack: match qos {
@@ -153,24 +169,25 @@ impl Session {
                 Qos::AtLeastOnce => Some(Ack::Puback),
                 Qos::ExactlyOnce => Some(Ack::Pubrec),
             },
-            deadline: stall_deadline + Duration::from_secs(payload.len() as u64 / (64 * 1024)),
+            end: self.output.end(),
+            deadline: stall_deadline + minimum_rate,
             stall_deadline,
             sent: false,
         });
-        let header = self.output.control();
-        codec::publish_header(topic, &length, qos, self.last_packet_id, header);
-        self.output.payload(Bytes::from(payload));
         Ok(())
     }
 
     /// Ends the session: DISCONNECT is to be transmitted, if there is a connection for the broker to end [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
         // Before CONNECT, DISCONNECT would be a protocol violation [MQTT-3.1.0-1].
-        if matches!(self.phase, Phase::Connecting | Phase::Connected) {
+        if matches!(self.phase, Phase::Connecting { .. } | Phase::Connected) {
             codec::disconnect(self.output.control());
         }
         if !self.is_ended() {
             self.phase = Phase::Ended(Failure::Disconnected);
+            if self.publication.is_some() {
+                self.finish(Event::Ended(Failure::Disconnected));
+            }
         }
     }
 
@@ -179,9 +196,9 @@ impl Session {
         if self.is_ended() {
             return;
         }
-        self.input.extend_from_slice(bytes);
+        self.input.extend(bytes);
         let result = loop {
-            match codec::decode(&mut self.input, self.options.max_incoming_packet_size) {
+            match self.input.next(self.options.max_incoming_packet_size) {
                 Ok(Some(packet)) => {
                     if let Err(failure) = self.handle(packet) {
                         break Err(failure);
@@ -200,17 +217,16 @@ impl Session {
     /// The transport has taken the first `count` bytes of what [`transmit`](Self::transmit) gave.
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.output.advance(count);
-        self.unflushed = true;
         self.last_sent = now;
         if let Some(publication) = self.publication.as_mut().filter(|it| !it.sent) {
             publication.stall_deadline = now + self.options.ack_timeout;
-            publication.sent = self.output.pending().is_empty();
+            publication.sent = publication.end <= self.output.taken();
         }
     }
 
     /// The transport has handed over all that it took, so that nothing is lost if it is closed now.
     pub fn flushed(&mut self) {
-        self.unflushed = false;
+        self.flushed = self.output.taken();
         self.complete();
     }
 
@@ -222,7 +238,7 @@ impl Session {
     /// It is `now`, which [`timeout`](Self::timeout) said to wait for; earlier does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.end(Failure::TimedOut(self.awaited(), self.options.ack_timeout));
+            self.end(Failure::TimedOut(self.awaited()));
         } else if self.ping_due().is_some_and(|due| due <= now) {
             codec::pingreq(self.output.control());
             self.pings += 1;
@@ -251,11 +267,20 @@ impl Session {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// Whether a broker that keeps to the protocol may still have something to say after DISCONNECT, while a message is on
+    /// its way that nobody will acknowledge. A transport that is closed then, with input that was not read, may reset the
+    /// connection and with it lose the message: it should read until the broker closes.
+    pub fn should_linger(&self) -> bool {
+        self.unacknowledged && (self.pings > 0 || !self.options.clean_session)
+    }
+
     fn handle(&mut self, packet: Packet) -> Result<(), Failure> {
         let unexpected = Failure::Violation(Violation::Unexpected(packet.name()));
         match (&self.phase, packet) {
+            // Nobody can answer what has not left.
+            (Phase::Connecting { end }, _) if *end > self.output.taken() => return Err(unexpected),
             (
-                Phase::Connecting,
+                Phase::Connecting { .. },
                 Packet::Connack {
                     refusal: Some(refusal),
                     ..
@@ -264,7 +289,7 @@ impl Session {
                 return Err(Failure::Refused(refusal));
             }
             (
-                Phase::Connecting,
+                Phase::Connecting { .. },
                 Packet::Connack {
                     session_present, ..
                 },
@@ -276,17 +301,14 @@ impl Session {
             }
             (Phase::Connected, Packet::Publish { qos, packet_id }) => {
                 // A message of a session that someone subscribed with, and so not ours to read: acknowledged and dropped.
-                if self.output.control().len() > MAX_UNSENT_ACKS {
-                    return Err(Failure::Violation(Violation::Flood));
-                }
                 match qos {
                     Qos::AtMostOnce => {}
-                    Qos::AtLeastOnce => codec::ack(Ack::Puback, packet_id, self.output.control()),
-                    Qos::ExactlyOnce => codec::ack(Ack::Pubrec, packet_id, self.output.control()),
+                    Qos::AtLeastOnce => self.reply(Ack::Puback, packet_id)?,
+                    Qos::ExactlyOnce => self.reply(Ack::Pubrec, packet_id)?,
                 }
             }
             (Phase::Connected, Packet::Ack(Ack::Pubrel, packet_id)) => {
-                codec::ack(Ack::Pubcomp, packet_id, self.output.control());
+                self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
             (Phase::Connected, Packet::Pingresp) if self.pings > 0 => self.pings -= 1,
@@ -295,8 +317,24 @@ impl Session {
         Ok(())
     }
 
+    /// Answers a message to us, unless the broker takes no answers and yet goes on.
+    fn reply(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
+        let (taken, end) = (self.output.taken(), self.output.end());
+        // Our own message may be long, and is not the broker's fault.
+        let own = self
+            .publication
+            .as_ref()
+            .map_or(0, |publication| publication.end.saturating_sub(taken));
+        if end - taken > own + MAX_UNSENT_REPLIES {
+            return Err(Failure::Violation(Violation::Flood));
+        }
+        codec::ack(ack, packet_id, self.output.control());
+        Ok(())
+    }
+
     /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6].
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
+        let taken = self.output.taken();
         let publication = self
             .publication
             .as_mut()
@@ -305,11 +343,12 @@ impl Session {
             Some(publication) if publication.packet_id != packet_id => {
                 Violation::PacketId(ack.name(), packet_id)
             }
-            Some(publication) if publication.ack == Some(ack) && publication.sent => {
+            Some(publication) if publication.ack == Some(ack) && publication.end <= taken => {
                 match ack {
                     Ack::Pubrec => {
                         publication.ack = Some(Ack::Pubcomp);
                         codec::ack(Ack::Pubrel, packet_id, self.output.control());
+                        publication.end = self.output.end();
                     }
                     _ => self.finish(Event::Published),
                 }
@@ -323,12 +362,10 @@ impl Session {
 
     /// Reports a QoS 0 message as published once nothing more can be known of it.
     fn complete(&mut self) {
-        let unacknowledged = self
-            .publication
-            .as_ref()
-            .is_some_and(|publication| publication.ack.is_none());
-        let sent = self.output.pending().is_empty() && !self.unflushed;
-        if unacknowledged && sent && matches!(self.phase, Phase::Connected) {
+        let done = self.publication.as_ref().is_some_and(|publication| {
+            publication.ack.is_none() && publication.end <= self.flushed
+        });
+        if done && matches!(self.phase, Phase::Connected) {
             self.finish(Event::Published);
         }
     }
@@ -338,22 +375,23 @@ impl Session {
             return;
         }
         self.output = Output::default();
-        self.input = BytesMut::new();
+        self.input = Input::default();
         self.phase = Phase::Ended(failure.clone());
         self.finish(Event::Ended(failure));
     }
 
+    /// Reports `event`, unless one waits to be polled: a promise that was kept stays kept, whatever came behind it.
     fn finish(&mut self, event: Event) {
         self.publication = None;
-        self.event = Some(event);
+        self.event.get_or_insert(event);
     }
 
     fn awaited(&self) -> Awaited {
         match (&self.publication, &self.phase) {
             (None, _) => Awaited::Publish,
-            (Some(publication), _) if !publication.sent => Awaited::Transmission,
-            (Some(_), Phase::Connecting) => Awaited::Connack,
+            (Some(_), Phase::Connecting { .. }) => Awaited::Connack,
             (Some(publication), _) => match publication.ack {
+                _ if !publication.sent => Awaited::Transmission,
                 Some(Ack::Puback) => Awaited::Puback,
                 Some(Ack::Pubrec) => Awaited::Pubrec,
                 Some(_) => Awaited::Pubcomp,

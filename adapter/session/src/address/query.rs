@@ -23,8 +23,9 @@ pub(super) fn apply(query: &str, address: &mut Address) -> Result<(), AddressErr
 fn set(address: &mut Address, key: &str, value: String) -> Result<(), AddressError> {
     match key {
         "client_id" => {
-            if value.contains('\0') || value.len() > 65_535 {
-                return Err(wrong_value(key, "at most 65535 bytes without U+0000"));
+            if value.contains(char::is_control) || value.len() > 65_535 {
+                let expected = "at most 65535 bytes without control characters";
+                return Err(wrong_value(key, expected));
             }
             address.client_id = Some(value).filter(|id| !id.is_empty());
         }

@@ -18,7 +18,7 @@ fn plain(scheme: Scheme, host: Host, port: u16) -> Address {
         clean_session: true,
         connect_timeout: Duration::from_secs(5),
         ack_timeout: Duration::from_secs(20),
-        max_incoming_packet_size: 10_240,
+        max_incoming_packet_size: usize::MAX,
         max_outgoing_packet_size: usize::MAX,
     }
 }

@@ -18,6 +18,7 @@ fn options() -> ConnectOptions {
         clean_session: true,
         keep_alive: 0,
         credentials: None,
+        last_packet_id: 0,
         ack_timeout: Duration::from_secs(20),
         max_incoming_packet_size: 1000,
         max_outgoing_packet_size: usize::MAX,
@@ -129,13 +130,22 @@ fn qos_2_is_published_once_completed() {
 /// However the network cuts and joins the broker's bytes.
 #[test]
 fn answers_are_understood_at_every_cut() {
-    let answers = [CONNACK, &[0x50, 2, 0, 1], &[0x70, 2, 0, 1]].concat();
+    let answers = [CONNACK, &[0x50, 2, 0, 1]].concat();
+    let last: &[u8] = &[0x70, 2, 0, 1];
     for cut in 0..=answers.len() {
-        let mut session = publishing(options(), Qos::ExactlyOnce);
-        session.receive(&answers[..cut]);
-        sent(&mut session, at(1));
-        session.receive(&answers[cut..]);
-        assert_eq!(session.poll(), Some(Event::Published), "cut at {cut}");
+        for last_cut in 0..=last.len() {
+            let mut session = publishing(options(), Qos::ExactlyOnce);
+            session.receive(&answers[..cut]);
+            session.receive(&answers[cut..]);
+            assert_eq!(sent(&mut session, at(1)), [0x62, 2, 0, 1]);
+            session.receive(&last[..last_cut]);
+            session.receive(&last[last_cut..]);
+            assert_eq!(
+                session.poll(),
+                Some(Event::Published),
+                "cut at {cut}, {last_cut}"
+            );
+        }
     }
 }
 
@@ -247,7 +257,7 @@ fn what_cannot_come_ends_the_session() {
     ];
     for (mut session, bytes, violation) in cases {
         // Of the QoS 0 message, the promise was kept before.
-        session.event = None;
+        session.poll();
         session.receive(bytes);
         assert_eq!(
             failed(&mut session),
@@ -257,9 +267,18 @@ fn what_cannot_come_ends_the_session() {
     }
 }
 
-/// A broker cannot have seen a message that has not left.
+/// A broker cannot have seen what has not left.
 #[test]
-fn an_acknowledgement_that_comes_too_early_is_a_violation() {
+fn an_answer_that_comes_too_early_is_a_violation() {
+    let mut session = Session::new(options(), at(0));
+    session
+        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .unwrap();
+    session.transmitted(1, at(0));
+    session.receive(CONNACK);
+    let violation = Violation::Unexpected("CONNACK");
+    assert_eq!(failed(&mut session), Failure::Violation(violation));
+
     let mut session = Session::new(options(), at(0));
     session
         .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
@@ -270,6 +289,94 @@ fn an_acknowledgement_that_comes_too_early_is_a_violation() {
     session.receive(&[0x40, 2, 0, 1]);
     let violation = Violation::Unexpected("PUBACK");
     assert_eq!(failed(&mut session), Failure::Violation(violation));
+
+    let mut session = connected(Qos::ExactlyOnce);
+    session.receive(&[0x50, 2, 0, 1, 0x70, 2, 0, 1]);
+    let violation = Violation::Unexpected("PUBCOMP");
+    assert_eq!(failed(&mut session), Failure::Violation(violation));
+}
+
+/// What waits behind a message has nothing to do with it.
+#[test]
+fn a_message_is_done_though_answers_to_others_have_not_left() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+        session
+            .publish(&topic(), vec![9; 100_000], qos, at(0))
+            .unwrap();
+        session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
+        let header = if qos == Qos::AtMostOnce { 7 } else { 9 };
+        let mut left = header + 100_000;
+        while left > 0 {
+            let count = session.transmit().len().min(left);
+            session.transmitted(count, at(0));
+            left -= count;
+        }
+        assert_eq!(session.transmit(), [0x40, 2, 0, 7]);
+        match qos {
+            Qos::AtMostOnce => session.flushed(),
+            _ => session.receive(&[0x40, 2, 0, 3]),
+        }
+        assert_eq!(session.poll(), Some(Event::Published), "{qos:?}");
+        sent(&mut session, at(0));
+    }
+}
+
+#[test]
+fn a_promise_that_was_kept_stays_kept() {
+    let mut broken = connected(Qos::AtLeastOnce);
+    broken.receive(&[0x40, 2, 0, 1, 0x20, 2, 0, 0]);
+    let mut closed = connected(Qos::AtLeastOnce);
+    closed.receive(&[0x40, 2, 0, 1]);
+    closed.closed();
+    for mut session in [broken, closed] {
+        assert_eq!(session.poll(), Some(Event::Published));
+        assert!(session.is_ended());
+        let next = session.publish(&topic(), vec![], Qos::AtMostOnce, at(0));
+        assert!(matches!(next, Err(PublishError::Ended(_))));
+    }
+}
+
+#[test]
+fn one_message_at_a_time() {
+    let mut session = publishing(options(), Qos::AtLeastOnce);
+    let second = session.publish(&topic(), vec![], Qos::AtLeastOnce, at(0));
+    assert_eq!(second, Err(PublishError::Busy));
+    session.disconnect();
+    assert_eq!(session.poll(), Some(Event::Ended(Failure::Disconnected)));
+    assert_eq!(session.timeout(), None);
+}
+
+/// The reason of a failure that went before says nothing about the message that was refused for it.
+#[test]
+fn what_was_not_sent_is_not_said_to_be_unknown() {
+    let mut session = connected(Qos::AtLeastOnce);
+    session.handle_timeout(at(20));
+    let failure = failed(&mut session);
+    assert!(failure.message().contains("is unknown"), "{failure}");
+    let error = session
+        .publish(&topic(), vec![], Qos::AtLeastOnce, at(20))
+        .unwrap_err();
+    assert!(error.message().contains("nothing was sent"), "{error}");
+    assert!(!error.message().contains("unknown"), "{error}");
+}
+
+#[test]
+fn lingering_is_for_messages_that_nobody_acknowledges() {
+    let kept = || ConnectOptions {
+        clean_session: false,
+        ..options()
+    };
+    for (mut session, lingers) in [
+        (publishing(options(), Qos::AtMostOnce), false),
+        (publishing(kept(), Qos::AtMostOnce), true),
+        (publishing(kept(), Qos::AtLeastOnce), false),
+        (Session::new(kept(), at(0)), false),
+    ] {
+        session.receive(CONNACK);
+        assert_eq!(session.should_linger(), lingers);
+    }
 }
 
 #[test]
@@ -278,11 +385,20 @@ fn a_lost_connection_says_what_was_awaited() {
     unsent
         .publish(&topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
         .unwrap();
+    let mut refused = Session::new(options(), at(0));
+    refused
+        .publish(&topic(), vec![0; 100_000], Qos::AtMostOnce, at(0))
+        .unwrap();
+    refused.transmitted(1, at(0));
+    unsent.transmitted(unsent.transmit().len() - 1, at(0));
+    unsent.receive(CONNACK);
     let mut received = connected(Qos::ExactlyOnce);
     received.receive(&[0x50, 2, 0, 1]);
     sent(&mut received, at(0));
     for (mut session, awaited) in [
         (Session::new(options(), at(0)), Awaited::Publish),
+        // A broker that does not want us need not read our message to its end.
+        (refused, Awaited::Connack),
         (unsent, Awaited::Transmission),
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
         (publishing(options(), Qos::ExactlyOnce), Awaited::Connack),
@@ -297,16 +413,26 @@ fn a_lost_connection_says_what_was_awaited() {
 
 #[test]
 fn every_wait_has_a_bound() {
+    let mut received = connected(Qos::ExactlyOnce);
+    received.receive(&[0x50, 2, 0, 1]);
+    sent(&mut received, at(0));
+    let mut unsent = connected(Qos::AtMostOnce);
+    unsent.poll();
+    unsent
+        .publish(&topic(), vec![], Qos::AtMostOnce, at(0))
+        .unwrap();
     for (mut session, awaited) in [
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
         (connected(Qos::AtLeastOnce), Awaited::Puback),
         (connected(Qos::ExactlyOnce), Awaited::Pubrec),
+        (received, Awaited::Pubcomp),
+        (unsent, Awaited::Transmission),
     ] {
         assert_eq!(session.timeout(), Some(at(20)));
         session.handle_timeout(at(19));
         assert!(!session.is_ended());
         session.handle_timeout(at(20));
-        let failure = Failure::TimedOut(awaited, Duration::from_secs(20));
+        let failure = Failure::TimedOut(awaited);
         assert_eq!(failed(&mut session), failure);
     }
 }
@@ -332,12 +458,13 @@ fn sending_is_bounded_by_its_progress_and_its_size() {
         .publish(&topic(), payload, Qos::AtMostOnce, at(0))
         .unwrap();
     assert_eq!(session.timeout(), Some(at(20)));
-    session.transmitted(1, at(5));
+    session.transmitted(15, at(5));
     assert_eq!(session.timeout(), Some(at(25)));
     session.transmitted(1, at(15));
     assert_eq!(session.timeout(), Some(at(30)));
+    session.receive(CONNACK);
     session.handle_timeout(at(30));
-    let failure = Failure::TimedOut(Awaited::Transmission, Duration::from_secs(20));
+    let failure = Failure::TimedOut(Awaited::Transmission);
     assert_eq!(failed(&mut session), failure);
 }
 
@@ -421,12 +548,31 @@ fn messages_to_us_are_acknowledged_and_dropped() {
 
 #[test]
 fn a_flood_of_messages_does_not_grow_our_memory() {
-    let mut session = connected(Qos::AtLeastOnce);
-    let messages = [0x32, 5, 0, 1, b't', 0, 7].repeat(10_000);
-    session.receive(&messages);
-    assert!(!session.is_ended());
-    session.receive(&messages);
-    assert_eq!(failed(&mut session), Failure::Violation(Violation::Flood));
+    for message in [&[0x32, 5, 0, 1, b't', 0, 7][..], &[0x62, 2, 0, 7]] {
+        let mut session = connected(Qos::AtLeastOnce);
+        let messages = message.repeat(10_000);
+        session.receive(&messages);
+        assert!(!session.is_ended());
+        session.receive(&messages);
+        assert_eq!(failed(&mut session), Failure::Violation(Violation::Flood));
+    }
+}
+
+/// Our own message waits for the broker as well, and may be larger than all that we keep for it.
+#[test]
+fn our_own_message_is_no_flood() {
+    for (name, payload) in [("t".to_owned(), 65_527), ("t".repeat(65_535), 1_000_000)] {
+        let mut session = connected(Qos::AtLeastOnce);
+        session.receive(&[0x40, 2, 0, 1]);
+        session.poll();
+        let topic = Topic::new(name).unwrap();
+        session
+            .publish(&topic, vec![0; payload], Qos::AtLeastOnce, at(0))
+            .unwrap();
+        session.transmitted(1, at(0));
+        session.receive(&[0x32, 5, 0, 1, b't', 0, 7].repeat(100));
+        assert!(!session.is_ended());
+    }
 }
 
 #[test]
