@@ -19,6 +19,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The features of WebAssembly that the adapter may use: those of every host with the component model.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2.union(WasmFeatures::COMPONENT_MODEL);
 
+/// What the composer provides to the adapter itself.
+const SETTINGS: &str = "spin-mqtt:settings/settings@0.1.0";
+
 /// The WASI interfaces that the adapter may import. All stand at 0.2.0: hosts match an import with any later 0.2 version.
 const ALLOWED_IMPORTS: &[&str] = &[
     "wasi:cli/environment@0.2.0",
@@ -35,8 +38,12 @@ const ALLOWED_IMPORTS: &[&str] = &[
     "wasi:sockets/tcp@0.2.0",
 ];
 
-/// The one interface that the adapter exports.
-const EXPORT: &str = "fermyon:spin/mqtt@2.0.0";
+/// The interfaces that the adapter exports: Spin's, and one of WASI that it adds to.
+const EXPORTS: [&str; 3] = [
+    "fermyon:spin/mqtt@2.0.0",
+    "fermyon:spin/variables@2.0.0",
+    "wasi:cli/environment@0.2.0",
+];
 
 fn main() -> ExitCode {
     match build() {
@@ -136,7 +143,7 @@ fn check_interfaces(component: &[u8]) -> Result<(), Box<dyn Error>> {
     let world = &resolve.worlds[world];
     for (key, _) in &world.imports {
         let name = resolve.name_world_key(key);
-        if !ALLOWED_IMPORTS.contains(&name.as_str()) {
+        if name != SETTINGS && !ALLOWED_IMPORTS.contains(&name.as_str()) {
             return Err(format!(
                 "it imports `{name}`, which is not on the list in composer/build.rs: not every host has it"
             )
@@ -148,8 +155,8 @@ fn check_interfaces(component: &[u8]) -> Result<(), Box<dyn Error>> {
         .keys()
         .map(|key| resolve.name_world_key(key))
         .collect();
-    if exports != [EXPORT] {
-        return Err(format!("it exports {exports:?} in place of [{EXPORT:?}]").into());
+    if exports != EXPORTS {
+        return Err(format!("it exports {exports:?} in place of {EXPORTS:?}").into());
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     error::{OpenError, PublishError},
     linger,
     link::Link,
+    permissions,
     slot::Slot,
     tcp::{TcpStream, now},
 };
@@ -44,6 +45,9 @@ impl Connection {
             ));
         }
 
+        if !permissions::permit(&address) {
+            return Err(OpenError::NotPermitted(address.location()));
+        }
         linger::reap();
         let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;
         let stream = TcpStream::connect(&address).map_err(|reason| unreachable(&reason))?;

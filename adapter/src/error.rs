@@ -9,6 +9,8 @@ pub(crate) enum OpenError {
     Address(AddressError),
     Credentials(CredentialsError),
     TooManyConnections,
+    /// The app may not connect to this location.
+    NotPermitted(String),
     /// The broker was not reached; the reason in words.
     Unreachable(String),
 }
@@ -44,6 +46,9 @@ impl From<OpenError> for mqtt::Error {
             }
             OpenError::Credentials(error) => Self::Other(error.message()),
             OpenError::TooManyConnections => Self::TooManyConnections,
+            OpenError::NotPermitted(location) => {
+                Self::ConnectionFailed(["address ", &location, " is not permitted"].concat())
+            }
             OpenError::Unreachable(message) => Self::ConnectionFailed(message),
         }
     }

@@ -18,7 +18,12 @@ mod bindings {
     #![expect(unsafe_code, reason = "generated")]
 
     wit_bindgen::generate!({
-        path: ["../wit/fermyon-spin", "../wit/adapter"],
+        path: [
+            "../wit/fermyon-spin",
+            "../wit/wasi-cli",
+            "../wit/settings",
+            "../wit/adapter",
+        ],
         world: "spin-mqtt:adapter/adapter",
         generate_all,
     });
@@ -29,12 +34,16 @@ mod bindings {
 
 mod client_id;
 mod connection;
+mod environment;
 mod error;
 mod linger;
 mod link;
+mod permissions;
+mod settings;
 mod slot;
 mod stderr;
 mod tcp;
+mod variables;
 
 use core::cell::RefCell;
 

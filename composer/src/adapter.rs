@@ -7,10 +7,12 @@ use crate::{
     component::{Component, InputError, Kind, decode},
     interface::{self, Mismatch},
     names::MQTT_INTERFACE,
+    plug::{Joint, plug},
+    settings::{SETTINGS_INTERFACE, Settings},
 };
 
-/// The embedded adapter component: it exports [`MQTT_INTERFACE`] and imports interfaces of WASI 0.2.0 alone.
-pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+/// The embedded adapter component. It imports interfaces of WASI 0.2.0 and the settings.
+const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
 
 /// Why a component can't be used as the adapter.
 #[derive(Debug, Error)]
@@ -28,6 +30,12 @@ pub enum AdapterError {
         /// What it exports.
         exports: Vec<String>,
     },
+    /// It does not import the settings, and there are some.
+    #[error("it takes no settings, and permissions, variables or an environment are to be composed in")]
+    NoSettings,
+    /// The settings were not generated or plugged in. This is a mistake in this tool.
+    #[error("the settings were not plugged into it")]
+    Configure(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It exports an interface of that name which is another one.
     #[error("it exports a `{MQTT_INTERFACE}` that is not Spin's: {0}")]
     Mismatch(Mismatch),
@@ -48,7 +56,7 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// The adapter that is part of this library.
     pub(crate) fn embedded() -> Result<Self, AdapterError> {
-        Self::unchecked(ADAPTER)
+        Self::unchecked(EMBEDDED)
     }
 
     /// Checks `bytes`, a component as a binary or text, against the interface that the embedded adapter exports.
@@ -70,6 +78,25 @@ impl Adapter {
         }
         let component = Component::parse(bytes.into_owned())?;
         Ok(Self { component })
+    }
+
+    /// The adapter with `settings` inside. One that takes none is left as it is if they decide nothing.
+    pub(crate) fn configure(&self, settings: &Settings) -> Result<Component, AdapterError> {
+        if self.component.import(SETTINGS_INTERFACE).is_none() {
+            return if *settings == Settings::default() {
+                Ok(Component::parse(self.component.bytes.clone())?)
+            } else {
+                Err(AdapterError::NoSettings)
+            };
+        }
+        let settings = settings.component().map_err(AdapterError::Configure)?;
+        let joint = Joint {
+            import: SETTINGS_INTERFACE,
+            export: SETTINGS_INTERFACE,
+        };
+        let configured = plug(&self.component, &Component::parse(settings)?, &[joint])
+            .map_err(|error| AdapterError::Configure(error.into()))?;
+        Ok(Component::parse(configured)?)
     }
 
     /// The MQTT interface that it exports.

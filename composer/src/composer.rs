@@ -13,8 +13,12 @@ use crate::{
     guest::{Form, Guest, GuestError},
     inspect::Import,
     interface::{self, Mismatch},
-    names::{InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION},
-    plug::{PlugError, plug},
+    names::{
+        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION,
+        VARIABLES_INTERFACE,
+    },
+    plug::{Joint, PlugError, plug},
+    settings::{Settings, SettingsError},
     shape::{self, Unsupported},
     types::{Comparison, Fit, Scope},
     wasi::Provider,
@@ -43,8 +47,13 @@ pub enum ComposeError {
     #[error("the adapter can't be used")]
     Adapter(#[from] AdapterError),
     /// The app imports an interface of the right name and with other types.
-    #[error("it imports a `{MQTT_INTERFACE}` that is not the adapter's: {0}")]
-    Mismatch(Mismatch),
+    #[error("it imports a `{interface}` that is not the adapter's: {mismatch}")]
+    Mismatch {
+        /// The interface's name.
+        interface: String,
+        /// The first difference.
+        mismatch: Mismatch,
+    },
     /// Not every WASI 0.2 host could run the result.
     #[error("{0}")]
     Leftovers(Leftovers),
@@ -125,6 +134,7 @@ impl fmt::Display for Leftovers {
 pub struct Composer {
     /// `None` for the embedded one.
     adapter: Option<Adapter>,
+    pub(crate) settings: Settings,
     allow_unresolved: bool,
 }
 
@@ -134,7 +144,7 @@ impl Composer {
         Self::default()
     }
 
-    /// Uses the component `adapter`, a binary or text, in place of the embedded [`ADAPTER`](crate::ADAPTER).
+    /// Uses the component `adapter`, a binary or text, in place of the embedded one.
     ///
     /// # Errors
     ///
@@ -145,10 +155,39 @@ impl Composer {
         Ok(self)
     }
 
+    /// Composes `settings` in: what the app may reach, its variables, its environment. They decide nothing unless set.
+    ///
+    /// # Errors
+    ///
+    /// If a name, a template or an entry of the allowed hosts is not valid.
+    pub fn settings(mut self, settings: Settings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        self.settings = settings;
+        Ok(self)
+    }
+
     /// Whether imports may remain that are neither plugged nor of stable WASI 0.2. Not allowed unless set.
     pub fn allow_unresolved(mut self, allow: bool) -> Self {
         self.allow_unresolved = allow;
         self
+    }
+
+    /// The adapter alone, with the settings inside: a component that exports [`MQTT_INTERFACE`] and imports WASI 0.2.0.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter can't take the settings.
+    pub fn configured_adapter(&self) -> Result<Vec<u8>, AdapterError> {
+        let mut bytes = self.configure()?.bytes;
+        sign(Producers::empty(), &mut bytes);
+        Ok(bytes)
+    }
+
+    fn configure(&self) -> Result<Component, AdapterError> {
+        match &self.adapter {
+            Some(adapter) => adapter.configure(&self.settings),
+            None => Adapter::embedded()?.configure(&self.settings),
+        }
     }
 
     /// Plugs the adapter into `app`: a component, or a core module as the Spin SDKs 3 to 5 make it for `wasm32-wasip1`,
@@ -164,26 +203,16 @@ impl Composer {
     }
 
     pub(crate) fn compose_guest(&self, guest: &Guest) -> Result<Composition, ComposeError> {
-        let embedded;
-        let adapter = match &self.adapter {
-            Some(adapter) => adapter,
-            None => {
-                embedded = Adapter::embedded()?;
-                &embedded
-            }
-        };
-        interface::check(
-            (&guest.component, guest.socket()?, "the app imports"),
-            (&adapter.component, adapter.export()?, "the adapter exports"),
-        )
-        .map_err(ComposeError::Mismatch)?;
-
-        let leftovers = leftovers(guest, adapter);
+        guest.socket()?;
+        let adapter = self.configure()?;
+        let joints = joints(&guest.component, &adapter, &self.settings)?;
+        let plugged: Vec<&str> = joints.iter().map(|joint| joint.import).collect();
+        let leftovers = leftovers(guest, &adapter, &plugged);
         if !leftovers.is_empty() && !self.allow_unresolved {
             return Err(ComposeError::Leftovers(Leftovers(leftovers)));
         }
 
-        for component in [&guest.component, &adapter.component] {
+        for component in [&guest.component, &adapter] {
             shape::check(component).map_err(
                 |Unsupported {
                      direction,
@@ -198,16 +227,17 @@ impl Composer {
                 },
             )?;
         }
-        let mut bytes = plug(&guest.component, adapter)?;
+        let mut bytes = plug(&guest.component, &adapter, &joints)?;
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;
-        let raised = check_imports(&guest.component, adapter, &component)?;
+        let raised = check_imports(&guest.component, &adapter, &component, &plugged)?;
         check_exports(&guest.component, &component)?;
         Ok(Composition {
             component,
             form: guest.form,
             leftovers,
             raised,
+            plugged: plugged.into_iter().map(String::from).collect(),
         })
     }
 }
@@ -218,6 +248,7 @@ pub struct Composition {
     form: Form,
     leftovers: Vec<Leftover>,
     raised: Vec<(String, String)>,
+    plugged: Vec<String>,
 }
 
 impl Composition {
@@ -239,6 +270,11 @@ impl Composition {
     /// What the host must provide, in the order of the file.
     pub fn imports(&self) -> Vec<Import> {
         Import::all(&self.component)
+    }
+
+    /// The imports of the app that the adapter fills, in the order of the file.
+    pub fn plugged(&self) -> &[String] {
+        &self.plugged
     }
 
     /// The imports among them that not every WASI 0.2 host provides. There are none unless they were
@@ -268,12 +304,50 @@ impl fmt::Debug for Composition {
     }
 }
 
+/// The imports of `app` that `adapter` is to fill: MQTT, Spin's variables, and the environment if the settings add to it.
+fn joints<'a>(
+    app: &'a Component,
+    adapter: &Component,
+    settings: &Settings,
+) -> Result<Vec<Joint<'a>>, ComposeError> {
+    let mut joints = Vec::new();
+    for (import, wanted) in app.imports() {
+        let export = match import {
+            MQTT_INTERFACE => MQTT_INTERFACE,
+            VARIABLES_INTERFACE => VARIABLES_INTERFACE,
+            _ if settings.has_environment()
+                && compatible(import) == compatible(ENVIRONMENT_INTERFACE) =>
+            {
+                ENVIRONMENT_INTERFACE
+            }
+            _ => continue,
+        };
+        let Some(offered) = adapter.export(export) else {
+            match export {
+                // Left over, then.
+                VARIABLES_INTERFACE => continue,
+                _ => return Err(AdapterError::NoSettings.into()),
+            }
+        };
+        interface::check(
+            (app, wanted, "the app imports"),
+            (adapter, offered, "the adapter exports"),
+        )
+        .map_err(|mismatch| ComposeError::Mismatch {
+            interface: import.to_owned(),
+            mismatch,
+        })?;
+        joints.push(Joint { import, export });
+    }
+    Ok(joints)
+}
+
 /// What will remain of the imports of `guest` and `adapter` and is not in stable WASI.
-fn leftovers(guest: &Guest, adapter: &Adapter) -> Vec<Leftover> {
+fn leftovers(guest: &Guest, adapter: &Component, plugged: &[&str]) -> Vec<Leftover> {
     let of = |component: &Component, of_adapter: bool| -> Vec<Leftover> {
         component
             .imports()
-            .filter(|(name, _)| of_adapter || *name != MQTT_INTERFACE)
+            .filter(|(name, _)| of_adapter || !plugged.contains(name))
             .map(|(name, item)| Leftover {
                 name: name.to_owned(),
                 provider: Provider::of(component, name, item),
@@ -283,7 +357,7 @@ fn leftovers(guest: &Guest, adapter: &Adapter) -> Vec<Leftover> {
             .collect()
     };
     let mut leftovers = of(&guest.component, false);
-    let of_adapter = of(&adapter.component, true);
+    let of_adapter = of(adapter, true);
     leftovers.extend(
         of_adapter
             .into_iter()
@@ -309,19 +383,25 @@ fn annotate(bytes: &mut Vec<u8>, app: &Component) {
             .append_to_component(bytes);
         }
     }
+    sign(producers, bytes);
+}
+
+/// Adds `producers`, and that this tool processed it.
+fn sign(mut producers: Producers, bytes: &mut Vec<u8>) {
     producers.add("processed-by", TOOL_NAME, TOOL_VERSION);
     RawCustomSection(&producers.raw_custom_section()).append_to_component(bytes);
 }
 
-/// Checks that the app's imports are those of the composition, but for MQTT, and returns those that stand there in a
+/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand there in a
 /// later compatible version.
 ///
 /// wac-graph joins two versions of an interface to the higher one where one component comes with the lower and the other
 /// with the higher. Hosts do the same when they look for a provider, so nothing is lost, but it is to be known.
 fn check_imports(
     app: &Component,
-    adapter: &Adapter,
+    adapter: &Component,
     composed: &Component,
+    plugged: &[&str],
 ) -> Result<Vec<(String, String)>, ComposeError> {
     let changed = |name: &str| ComposeError::Changed {
         direction: "import",
@@ -329,12 +409,12 @@ fn check_imports(
     };
     // An adapter that calls another one, with `allow_unresolved`, is the only reason for this to remain.
     if composed.import(MQTT_INTERFACE).is_some()
-        && adapter.component.import(MQTT_INTERFACE).is_none()
+        && adapter.import(MQTT_INTERFACE).is_none()
     {
         return Err(changed(MQTT_INTERFACE));
     }
     let mut raised = Vec::new();
-    for (name, _) in app.imports().filter(|(name, _)| *name != MQTT_INTERFACE) {
+    for (name, _) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
         if composed.import(name).is_some() {
             continue;
         }

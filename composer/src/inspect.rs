@@ -8,6 +8,7 @@ use crate::{
     composer::{ComposeError, Composer},
     guest::{Form, Guest, GuestError},
     names::MQTT_INTERFACE,
+    settings::Settings,
     wasi::Provider,
 };
 
@@ -27,6 +28,8 @@ pub struct Inspection {
     /// What the host must provide once it is composed (or, composed already, must provide now), in the order of the file;
     /// empty if it can't be composed.
     pub host: Vec<Import>,
+    /// The settings that are composed in: those of the input if it is composed already, else the composer's.
+    pub settings: Option<Settings>,
     /// How to run the result (or, composed already, the input); `None` if that is a library, or if it can't be composed.
     #[serde(skip)]
     pub command: Option<CommandLine>,
@@ -94,9 +97,14 @@ impl Composer {
         let guest = Guest::parse(app)?;
         let mut imports = Import::all(&guest.component);
         let composition = self.compose_guest(&guest);
-        if matches!(composition, Ok(_) | Err(ComposeError::Leftovers(_))) {
+        let plugged = match &composition {
+            Ok(composition) => composition.plugged(),
+            Err(ComposeError::Leftovers(_)) => &[MQTT_INTERFACE.to_owned()],
+            Err(_) => &[],
+        };
+        {
             for import in &mut imports {
-                if import.name == MQTT_INTERFACE {
+                if plugged.contains(&import.name) {
                     import.provider = Provider::Adapter;
                 }
             }
@@ -125,6 +133,10 @@ impl Composer {
                 .exports()
                 .map(|(name, _)| name.to_owned())
                 .collect(),
+            settings: match &socket {
+                Socket::Composed { .. } => Settings::read(&guest.component.bytes),
+                _ => Some(self.settings.clone()),
+            },
             imports,
             socket,
             host,

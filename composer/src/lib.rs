@@ -23,14 +23,16 @@ mod composer;
 mod guest;
 mod inspect;
 mod interface;
+mod manifest;
 mod names;
 mod plug;
 mod resources;
+mod settings;
 mod shape;
 mod types;
 mod wasi;
 
-pub use adapter::{ADAPTER, AdapterError};
+pub use adapter::AdapterError;
 pub use command_line::{CommandLine, Runner};
 pub use component::{InputError, MAX_INPUT_SIZE};
 pub use componentize::ComponentizeError;
@@ -38,8 +40,10 @@ pub use composer::{ComposeError, Composer, Composition, Leftover, Leftovers};
 pub use guest::{Form, GuestError};
 pub use inspect::{Import, Inspection, Socket};
 pub use interface::Mismatch;
+pub use manifest::{Extra, Manifest, ManifestComponent, ManifestError};
 pub use names::MQTT_INTERFACE;
 pub use plug::PlugError;
+pub use settings::{Settings, SettingsError};
 pub use wasi::Provider;
 
 /// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].

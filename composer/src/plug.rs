@@ -1,13 +1,13 @@
-//! The composition itself: the app with the adapter as its MQTT import, and all else passed through.
+//! The composition itself: one component with another as some of its imports, and all else passed through.
 
 use thiserror::Error;
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 
-use crate::{adapter::Adapter, component::Component, names::MQTT_INTERFACE};
+use crate::component::Component;
 
-/// Why a fitting adapter and app did not make a component.
+/// Why two components that fit did not make one.
 #[derive(Debug, Error)]
-#[error("the app and the adapter were not made one component")]
+#[error("two components that fit were not made one")]
 pub struct PlugError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
@@ -20,33 +20,45 @@ impl PlugError {
     }
 }
 
-/// Plugs `adapter` into `app`.
+/// An import of one component that an export of another one fills.
+pub(crate) struct Joint<'a> {
+    pub(crate) import: &'a str,
+    pub(crate) export: &'a str,
+}
+
+/// Plugs `plug` into `socket`, at `joints`. The result exports what `socket` does.
 ///
 /// wac's own `plug` would do for this pair, but it joins all that fits by name and leaves out, without a word, what does
-/// not. Here the one thing to join is known, and that it fits has been checked.
-pub(crate) fn plug(app: &Component, adapter: &Adapter) -> Result<Vec<u8>, PlugError> {
+/// not. Here what is to be joined is known, and that it fits has been checked.
+pub(crate) fn plug(
+    socket: &Component,
+    plug: &Component,
+    joints: &[Joint<'_>],
+) -> Result<Vec<u8>, PlugError> {
     let mut graph = CompositionGraph::new();
     let mut register = |name: &str, bytes: &[u8]| {
         let package =
             Package::from_bytes(name, None, bytes, graph.types_mut()).map_err(PlugError::new)?;
         graph.register_package(package).map_err(PlugError::new)
     };
-    let socket = register("spin-mqtt:app", &app.bytes)?;
-    let adapter = register("spin-mqtt:adapter", &adapter.component.bytes)?;
+    let socket_package = register("spin-mqtt:socket", &socket.bytes)?;
+    let plug_package = register("spin-mqtt:plug", &plug.bytes)?;
 
-    // The app first: where both import an interface in compatible versions, wac makes them one import, and under the name
-    // that it meets first. So the app's imports keep their names, and the adapter, at 0.2.0, takes what is there.
-    let socket = graph.instantiate(socket);
-    let adapter = graph.instantiate(adapter);
-    let mqtt = graph
-        .alias_instance_export(adapter, MQTT_INTERFACE)
-        .map_err(PlugError::new)?;
-    graph
-        .set_instantiation_argument(socket, MQTT_INTERFACE, mqtt)
-        .map_err(PlugError::new)?;
-    for (name, _) in app.exports() {
+    // The socket first: where both import an interface in compatible versions, wac makes them one import, and under the
+    // name that it meets first. So an app's imports keep their names, and the adapter, at 0.2.0, takes what is there.
+    let socket_instance = graph.instantiate(socket_package);
+    let plug_instance = graph.instantiate(plug_package);
+    for joint in joints {
         let export = graph
-            .alias_instance_export(socket, name)
+            .alias_instance_export(plug_instance, joint.export)
+            .map_err(PlugError::new)?;
+        graph
+            .set_instantiation_argument(socket_instance, joint.import, export)
+            .map_err(PlugError::new)?;
+    }
+    for (name, _) in socket.exports() {
+        let export = graph
+            .alias_instance_export(socket_instance, name)
             .map_err(PlugError::new)?;
         graph.export(export, name).map_err(PlugError::new)?;
     }

@@ -1,6 +1,7 @@
 use core::{
+    cmp::Ordering,
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr},
     str::FromStr,
 };
 
@@ -27,7 +28,7 @@ enum HostPattern {
     Any,
     /// `self` and `self.alt`: the application itself, over HTTP. No broker is that.
     Itself,
-    /// `10.0.0.0/8`: the network, with its host bits cleared, and the length of its prefix.
+    /// `10.0.0.0/8`: an address in the network, and the length of its prefix.
     Network(IpAddr, u8),
     /// `*.domain`: all below the domain, in any depth. Holds `.domain`.
     Below(String),
@@ -81,7 +82,7 @@ impl HostPattern {
             }
             (Self::Ip(pattern), host) => Some(*pattern) == ip(host),
             (Self::Network(network, prefix), host) => {
-                ip(host).is_some_and(|ip| masked(ip, *prefix) == *network)
+                ip(host).is_some_and(|ip| same_network(ip, *network, *prefix))
             }
             _ => false,
         }
@@ -129,18 +130,24 @@ fn ip(host: &Host) -> Option<IpAddr> {
     }
 }
 
-/// The first `prefix` bits of `ip`, the rest 0.
-fn masked(ip: IpAddr, prefix: u8) -> IpAddr {
-    let cleared = |width: u8| u32::from(width.saturating_sub(prefix));
-    match ip {
-        IpAddr::V4(ip) => {
-            let mask = u32::MAX.checked_shl(cleared(32)).unwrap_or_default();
-            IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() & mask))
-        }
-        IpAddr::V6(ip) => {
-            let mask = u128::MAX.checked_shl(cleared(128)).unwrap_or_default();
-            IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
-        }
+/// Whether two addresses of one family have the same first `prefix` bits.
+fn same_network(left: IpAddr, right: IpAddr, prefix: u8) -> bool {
+    fn same<const N: usize>(left: [u8; N], right: [u8; N], prefix: u8) -> bool {
+        let (bytes, bits) = (usize::from(prefix / 8), u32::from(prefix % 8));
+        let different = left.iter().zip(&right).map(|(left, right)| left ^ right);
+        // The bits behind the prefix do not count: of the byte that it ends in, only its upper ones do.
+        different
+            .enumerate()
+            .all(|(at, difference)| match at.cmp(&bytes) {
+                Ordering::Less => difference == 0,
+                Ordering::Equal => difference.leading_zeros() >= bits,
+                Ordering::Greater => true,
+            })
+    }
+    match (left, right) {
+        (IpAddr::V4(left), IpAddr::V4(right)) => same(left.octets(), right.octets(), prefix),
+        (IpAddr::V6(left), IpAddr::V6(right)) => same(left.octets(), right.octets(), prefix),
+        _ => false,
     }
 }
 
@@ -148,7 +155,7 @@ impl FromStr for AllowedHost {
     type Err = EntryError;
 
     fn from_str(text: &str) -> Result<Self, EntryError> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         if text == "insecure:allow-all" {
             return Err(EntryError::AllowAll);
         }
@@ -204,10 +211,7 @@ fn parse_network(network: &str, prefix: &str) -> Result<HostPattern, EntryError>
     let network = IpAddr::from_str(network).map_err(|_| EntryError::Path)?;
     let width = if network.is_ipv4() { 32 } else { 128 };
     match number(prefix) {
-        Some(prefix) if prefix <= width => {
-            let prefix = prefix as u8;
-            Ok(HostPattern::Network(masked(network, prefix), prefix))
-        }
+        Some(prefix) if prefix <= width => Ok(HostPattern::Network(network, prefix as u8)),
         _ => Err(EntryError::Network),
     }
 }

@@ -1,0 +1,43 @@
+//! Which brokers the app may connect to: the enforcement of `allowed_outbound_hosts`.
+//!
+//! The adapter is the only part of a composed app with sockets, so nothing goes past this.
+
+use mqtt_session::Address;
+use outbound_hosts::{AllowedHost, Template};
+
+use crate::{settings::Settings, stderr};
+
+/// Whether one of the entries permits `address`. Where there is no list, what the host allows is permitted.
+///
+/// Why an address is denied is the operator's business, who reads it on standard error.
+pub(crate) fn permit(address: &Address) -> bool {
+    let settings = Settings::get();
+    let Some(entries) = &settings.allowed_hosts else {
+        return true;
+    };
+    let mut report = String::new();
+    for entry in entries {
+        match permits(settings, entry, address) {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(reason) => {
+                let line = ["spin-mqtt: the entry `", entry, "` permits nothing: ", &reason, "\n"];
+                report.push_str(&line.concat());
+            }
+        }
+    }
+    let location = address.location();
+    let line = ["spin-mqtt: ", &location, " is not permitted; this entry would permit it: ", &location, "\n"];
+    report.push_str(&line.concat());
+    stderr::print(&report);
+    false
+}
+
+fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, String> {
+    let template = Template::new(entry).map_err(|error| error.message())?;
+    let entry = template
+        .resolve_entry(|name| settings.variable(name))
+        .map_err(|error| error.message())?;
+    let entry: AllowedHost = entry.parse().map_err(|error: outbound_hosts::EntryError| error.message())?;
+    Ok(entry.permits(address))
+}

@@ -1,0 +1,34 @@
+//! What was decided when the app was composed.
+
+use std::sync::OnceLock;
+
+use wasi::cli::environment::get_environment;
+
+pub(crate) use crate::bindings::spin_mqtt::settings::settings::Settings;
+use crate::bindings::spin_mqtt::settings::settings::get;
+
+impl Settings {
+    /// The settings of this instance, which never change.
+    pub(crate) fn get() -> &'static Self {
+        static SETTINGS: OnceLock<Settings> = OnceLock::new();
+        SETTINGS.get_or_init(get)
+    }
+
+    /// The value of the application's variable `name`: the environment's, else the one that was composed in.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        value(get_environment(), &outbound_hosts::environment_name(name)).or_else(|| {
+            let (_, value) = self.variables.iter().find(|(own, _)| own == name)?;
+            value.clone()
+        })
+    }
+
+    /// The template of the component's variable `name`.
+    pub(crate) fn component_variable(&self, name: &str) -> Option<&str> {
+        let (_, template) = self.component_variables.iter().find(|(own, _)| own == name)?;
+        Some(template)
+    }
+}
+
+fn value(pairs: Vec<(String, String)>, name: &str) -> Option<String> {
+    pairs.into_iter().find_map(|(own, value)| (own == name).then_some(value))
+}

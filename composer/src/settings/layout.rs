@@ -1,0 +1,158 @@
+//! The record `settings` of wit/settings in memory, as the canonical ABI has it for 32-bit memories.
+//!
+//! A string or list is the address and the length of what it holds, an option a byte that says whether its value follows.
+
+use std::cell::Cell;
+
+use super::Settings;
+
+/// Of the record: an option of a list, and three lists.
+const ROOT: usize = 12 + 3 * 8;
+
+/// The bytes of `settings`, to stand at the address 0, where the record itself is.
+pub(super) fn encode(settings: &Settings) -> Vec<u8> {
+    let mut memory = Memory(vec![0; ROOT]);
+    if let Some(entries) = &settings.allowed_hosts {
+        memory.put(0, 1);
+        memory.list(4, entries, 8, |memory, at, entry| memory.string(at, entry));
+    }
+    memory.list(12, &settings.variables, 20, |memory, at, (name, value)| {
+        memory.string(at, name);
+        if let Some(value) = value {
+            memory.put(at + 8, 1);
+            memory.string(at + 12, value);
+        }
+    });
+    for (at, pairs) in [
+        (20, &settings.component_variables),
+        (28, &settings.environment),
+    ] {
+        memory.list(at, pairs, 16, |memory, at, (name, value)| {
+            memory.string(at, name);
+            memory.string(at + 8, value);
+        });
+    }
+    memory.0
+}
+
+/// What [`encode`] wrote, from the memory that it wrote; `None` if this is something else.
+pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
+    let memory = View {
+        memory,
+        unread: Cell::new(memory.len()),
+    };
+    let pair = |at| Some((memory.string(at)?, memory.string(at + 8)?));
+    Some(Settings {
+        allowed_hosts: match memory.word(0)? {
+            0 => None,
+            _ => Some(memory.list(4, 8, |at| memory.string(at))?),
+        },
+        variables: memory.list(12, 20, |at| {
+            let value = match memory.word(at + 8)? {
+                0 => None,
+                _ => Some(memory.string(at + 12)?),
+            };
+            Some((memory.string(at)?, value))
+        })?,
+        component_variables: memory.list(20, 16, pair)?,
+        environment: memory.list(28, 16, pair)?,
+    })
+}
+
+struct Memory(Vec<u8>);
+
+impl Memory {
+    fn put(&mut self, at: usize, word: usize) {
+        // Settings have nowhere near 4 GiB: they come from a file and a command line.
+        self.0[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
+    }
+
+    fn string(&mut self, at: usize, text: &str) {
+        self.put(at, self.0.len());
+        self.put(at + 4, text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes the list `items`, whose elements take `size` bytes each, and whose address and length stand at `at`.
+    fn list<T>(
+        &mut self,
+        at: usize,
+        items: &[T],
+        size: usize,
+        mut write: impl FnMut(&mut Self, usize, &T),
+    ) {
+        let start = self.0.len().next_multiple_of(4);
+        self.0.resize(start + items.len() * size, 0);
+        self.put(at, start);
+        self.put(at + 4, items.len());
+        for (index, item) in items.iter().enumerate() {
+            write(self, start + index * size, item);
+        }
+    }
+}
+
+struct View<'a> {
+    memory: &'a [u8],
+    /// How many bytes of strings are still to come at most: ours never overlap, and others' must not multiply.
+    unread: Cell<usize>,
+}
+
+impl View<'_> {
+    fn word(&self, at: usize) -> Option<usize> {
+        let bytes = self.memory.get(at..)?.first_chunk()?;
+        usize::try_from(u32::from_le_bytes(*bytes)).ok()
+    }
+
+    fn string(&self, at: usize) -> Option<String> {
+        let (start, length) = (self.word(at)?, self.word(at + 4)?);
+        self.unread.set(self.unread.get().checked_sub(length)?);
+        let bytes = self.memory.get(start..start.checked_add(length)?)?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    fn list<T>(
+        &self,
+        at: usize,
+        size: usize,
+        read: impl Fn(usize) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let (start, length) = (self.word(at)?, self.word(at + 4)?);
+        (0..length)
+            .map(|index| read(start.checked_add(index.checked_mul(size)?)?))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_as_they_were() {
+        let full = Settings::new()
+            .allowed_hosts(["mqtt://{{ broker }}".into(), String::new()])
+            .variable("broker", Some("häuschen".into()))
+            .variable("unset", None)
+            .component_variable("password", "{{ secret }}")
+            .environment("A", "1")
+            .environment("B", "");
+        for settings in [
+            Settings::new(),
+            Settings::new().allowed_hosts([]),
+            full,
+        ] {
+            assert_eq!(decode(&encode(&settings)), Some(settings));
+        }
+    }
+
+    #[test]
+    fn what_is_no_settings_is_told() {
+        let memory = encode(&Settings::new().allowed_hosts(["mqtt://h".into()]));
+        for end in 0..memory.len() {
+            assert_eq!(decode(&memory[..end]), None, "{end}");
+        }
+        let mut huge = memory;
+        huge[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(decode(&huge), None);
+    }
+}
