@@ -1,6 +1,10 @@
 //! The probe guest's commands, and what it prints for each.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -30,6 +34,8 @@ pub struct Probe {
     commands: Vec<String>,
     options: Vec<&'static str>,
     limit: Duration,
+    component: Option<PathBuf>,
+    env: Vec<String>,
 }
 
 /// The quality of service that a publication asks for.
@@ -89,6 +95,8 @@ impl Probe {
             commands: Vec::new(),
             options: NETWORK.to_vec(),
             limit: LIMIT,
+            component: None,
+            env: Vec::new(),
         }
     }
 
@@ -102,6 +110,28 @@ impl Probe {
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Runs this composed probe in place of one that nothing was decided for.
+    pub fn component(mut self, component: &Path) -> Self {
+        self.component = Some(component.to_owned());
+        self
+    }
+
+    /// Gives the component this environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push(format!("--env={name}={value}"));
+        self
+    }
+
+    /// Reads an environment variable.
+    pub fn read_env(self, name: &str) -> Self {
+        self.command(&["env", name])
+    }
+
+    /// `variables.get`.
+    pub fn read_variable(self, name: &str) -> Self {
+        self.command(&["variable", name])
     }
 
     /// `connection.open` without user and password, with a keep alive of 30 s.
@@ -149,10 +179,15 @@ impl Probe {
 
     /// Composes the probe and runs these calls. Fails if the guest does not end, or not by itself (a trap).
     pub fn run(&self) -> Result<Outcomes> {
-        let component = compose::composed(Guest::Probe)?;
+        let component = match &self.component {
+            Some(component) => component.clone(),
+            None => compose::composed(Guest::Probe)?,
+        };
+        let env = self.env.iter().map(String::as_str);
+        let options: Vec<&str> = self.options.iter().copied().chain(env).collect();
         let finished = host::run(
             &component,
-            &self.options,
+            &options,
             self.commands.iter().cloned(),
             self.limit,
         )?;
@@ -246,8 +281,10 @@ pub struct Outcome {
 pub enum CallResult {
     /// It succeeded.
     Ok,
-    /// It was not made, since no connection was open.
+    /// It was not made, since no connection was open; or what it reads is not there.
     Skipped,
+    /// It read this.
+    Value(String),
     /// It returned an error.
     Error {
         /// The case of the interface's `error`, such as `connection-failed`.
@@ -264,6 +301,13 @@ impl Outcome {
         let result = match (words.next(), words.next(), words.next()) {
             (Some("ok"), None, None) => CallResult::Ok,
             (Some("skipped"), None, None) => CallResult::Skipped,
+            (Some("value"), first, second) => CallResult::Value(
+                [first, second]
+                    .map(Option::unwrap_or_default)
+                    .join(" ")
+                    .trim_end()
+                    .into(),
+            ),
             (Some("error"), Some(variant), text) => CallResult::Error {
                 variant: variant.into(),
                 text: text.unwrap_or_default().into(),
@@ -279,6 +323,15 @@ impl Outcome {
     /// Fails if the call did.
     pub fn expect_ok(&self) -> Result<()> {
         ensure!(self.result == CallResult::Ok, "{self:?}");
+        Ok(())
+    }
+
+    /// Fails unless the call read `value`.
+    pub fn expect_value(&self, value: &str) -> Result<()> {
+        ensure!(
+            self.result == CallResult::Value(value.into()),
+            "{value} was expected, not {self:?}"
+        );
         Ok(())
     }
 

@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     step("Compose it with the MQTT adapter");
     compose::command()?;
     let composed = app.with_extension("composed.wasm");
-    let (command_line, summary) = compose::compose(&app, &composed)?;
+    let (command_line, summary) = compose::compose(&app, &composed, &[])?;
     command(&command_line);
     summary.stderr.lines().for_each(fact);
 

@@ -4,12 +4,14 @@
 //! `cargo test -p end-to-end publish::`.
 
 mod addresses;
+mod configuration;
 mod credentials;
 mod faults;
 mod handshake;
 mod host;
 mod imports;
 mod limits;
+mod permissions;
 mod publish;
 mod serve;
 mod topics;

@@ -9,17 +9,22 @@
 //! publish TOPIC 0|1|2 empty|text:WORD|size:BYTES      publishes on the connection opened last
 //! drop                                                drops the connection opened last
 //! sleep MILLISECONDS
+//! env NAME                                            prints an environment variable
+//! variable NAME                                       prints what Spin's variables interface says
 //! ```
 //!
-//! A line of the output is `MILLISECONDS ok`, `MILLISECONDS error VARIANT TEXT`, or `0 skipped` for a command that needs
-//! a connection where none is open.
+//! A line of the output is `MILLISECONDS ok`, `MILLISECONDS value TEXT`, `MILLISECONDS error VARIANT TEXT`, or `0 skipped` for a command that needs
+//! a connection where none is open, and for an environment variable that is not there.
 
 use std::{
     env, thread,
     time::{Duration, Instant},
 };
 
-use spin_sdk::mqtt::{Connection, Error, Qos};
+use spin_sdk::{
+    mqtt::{Connection, Error, Qos},
+    variables,
+};
 
 #[path = "../../../src/payload.rs"]
 mod payload;
@@ -35,6 +40,8 @@ fn main() {
         match outcome {
             Outcome::Ok => println!("{elapsed} ok"),
             Outcome::Skipped => println!("{elapsed} skipped"),
+            Outcome::Value(value) => println!("{elapsed} value {}", one_line(&value)),
+            Outcome::NoValue(error) => println!("{elapsed} error {}", describe_variable(&error)),
             Outcome::Failed(error, place) => {
                 println!("{elapsed} error {}{place}", describe(&error))
             }
@@ -45,6 +52,8 @@ fn main() {
 enum Outcome {
     Ok,
     Skipped,
+    Value(String),
+    NoValue(variables::Error),
     /// The error, and where in a command of many steps it came up.
     Failed(Error, String),
 }
@@ -91,6 +100,14 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
                 Ok(())
             }
         },
+        ["env", name] => match env::var(name) {
+            Ok(value) => return Outcome::Value(value),
+            Err(_) => return Outcome::Skipped,
+        },
+        ["variable", name] => match variables::get(name) {
+            Ok(value) => return Outcome::Value(value),
+            Err(error) => return Outcome::NoValue(error),
+        },
         ["sleep", millis] => {
             thread::sleep(Duration::from_millis(number(millis)));
             Ok(())
@@ -110,6 +127,16 @@ fn describe(error: &Error) -> String {
         Error::ConnectionFailed(text) => format!("connection-failed {}", one_line(text)),
         Error::Other(text) => format!("other {}", one_line(text)),
     }
+}
+
+fn describe_variable(error: &variables::Error) -> String {
+    let (variant, text) = match error {
+        variables::Error::InvalidName(text) => ("invalid-name", text),
+        variables::Error::Undefined(text) => ("undefined", text),
+        variables::Error::Provider(text) => ("provider", text),
+        variables::Error::Other(text) => ("other", text),
+    };
+    format!("{variant} {}", one_line(text))
 }
 
 fn one_line(text: &str) -> String {

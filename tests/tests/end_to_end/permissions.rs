@@ -1,0 +1,243 @@
+//! What is not permitted when the app is composed is not reached, whatever the host allows.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use anyhow::{Result, ensure};
+use end_to_end::{
+    broker::Access,
+    compose::Composed,
+    guest::Guest,
+    on_each_broker,
+    probe::{Probe, Qos},
+    subscriber::Subscriber,
+};
+
+on_each_broker! {
+    fn a_permitted_broker_is_reached(kind) {
+        let broker = kind.start(Access::Open)?;
+        let subscriber = Subscriber::start(broker.address(), Access::Open, "pets", Qos::AtLeastOnce)?;
+        let probe = Composed::new(Guest::Probe, &["--allow-host", &broker.url()])?;
+        publish(&probe, &broker.url()).run()?.expect_ok()?;
+        ensure!(subscriber.next()?.payload == b"a cat");
+        Ok(())
+    }
+
+    fn a_variable_of_the_environment_permits_its_broker(kind) {
+        let broker = kind.start(Access::Open)?;
+        let subscriber = Subscriber::start(broker.address(), Access::Open, "pets", Qos::AtLeastOnce)?;
+        let entry = format!("mqtt://{{{{ broker }}}}:{}", broker.address().port());
+        let probe = Composed::new(
+            Guest::Probe,
+            &["--allow-host", &entry, "--variable", "broker=elsewhere.invalid"],
+        )?;
+        publish(&probe, &broker.url())
+            .env("SPIN_VARIABLE_BROKER", "127.0.0.1")
+            .run()?
+            .expect_ok()?;
+        ensure!(subscriber.next()?.payload == b"a cat");
+        Ok(())
+    }
+}
+
+fn publish(probe: &Composed, address: &str) -> Probe {
+    Probe::new()
+        .component(&probe.path())
+        .open(address)
+        .publish("pets", Qos::AtLeastOnce, "a cat")
+}
+
+/// A broker's port that nobody may knock at.
+struct Untouched(TcpListener);
+
+impl Untouched {
+    fn new() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self(listener))
+    }
+
+    fn address(&self) -> Result<SocketAddr> {
+        Ok(self.0.local_addr()?)
+    }
+
+    /// Fails if a connection was made.
+    fn expect_untouched(&self) -> Result<()> {
+        match self.0.accept() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            other => anyhow::bail!("a connection was made: {other:?}"),
+        }
+    }
+}
+
+/// Opens `address` with a probe composed with `options`, and returns what the operator read.
+fn denied(
+    listener: &Untouched,
+    address: &str,
+    options: &[&str],
+    env: &[(&str, &str)],
+) -> Result<String> {
+    let probe = Composed::new(Guest::Probe, options)?;
+    let run = Probe::new().component(&probe.path()).open(address);
+    let run = env
+        .iter()
+        .fold(run, |run, (name, value)| run.env(name, value));
+    let outcomes = run.run()?;
+    outcomes
+        .last()
+        .expect_error("connection-failed", "is not permitted")?;
+    listener.expect_untouched()?;
+    Ok(outcomes.stderr().to_owned())
+}
+
+#[test]
+fn what_is_not_permitted_is_not_connected_to() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    let (url, port) = (format!("mqtt://{address}"), address.port());
+    let other_port = format!("mqtt://127.0.0.1:{}", port ^ 1);
+    for options in [
+        &["--deny-all"][..],
+        &["--allow-host", &other_port],
+        &["--allow-host", "mqtt://localhost:*"],
+        &["--allow-host", "http://127.0.0.1:*"],
+        &["--allow-host", "mqtt://*.0.0.1.example:*"],
+        &["--allow-host", "mqtt://10.0.0.0/8:*"],
+        &["--allow-host", "mqtt://self:*"],
+    ] {
+        let stderr = denied(&listener, &url, options, &[])?;
+        ensure!(
+            stderr.contains(&format!("this entry would permit it: {url}")),
+            "{stderr}"
+        );
+    }
+    Ok(())
+}
+
+/// The name is checked as the name, and nobody is asked what it stands for.
+#[test]
+fn a_name_is_not_permitted_by_what_it_resolves_to() -> Result<()> {
+    let listener = Untouched::new()?;
+    let port = listener.address()?.port();
+    let entry = format!("mqtt://127.0.0.1:{port}");
+    denied(
+        &listener,
+        &format!("mqtt://localhost:{port}"),
+        &["--allow-host", &entry],
+        &[],
+    )?;
+    Ok(())
+}
+
+/// On Spin this is checked as `good.example` and connected to as `127.0.0.1`.
+#[test]
+fn an_address_is_checked_as_what_is_connected_to() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    for disguised in [
+        format!("mqtt://{address}?client_id=x@good.example"),
+        format!("mqtt://{address}/@good.example"),
+        format!("mqtt://good.example@{address}"),
+        format!("mqtt://good.example:1883@{address}"),
+    ] {
+        denied(
+            &listener,
+            &disguised,
+            &["--allow-host", "mqtt://good.example:*"],
+            &[],
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_unset_variable_permits_nothing_and_is_named() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    let manifest = Manifest::new(&format!(
+        "[variables]\nbroker = {{ required = true }}\n{}allowed_outbound_hosts = [\"mqtt://{{{{ broker }}}}:{}\"]\n",
+        COMPONENT,
+        address.port()
+    ))?;
+    let probe = Composed::from_input(&manifest.path(), &["--source", &manifest.source])?;
+    let run = Probe::new()
+        .component(&probe.path())
+        .open(&format!("mqtt://{address}"));
+    let outcomes = run.run()?;
+    outcomes
+        .last()
+        .expect_error("connection-failed", "is not permitted")?;
+    ensure!(
+        outcomes.stderr().contains("SPIN_VARIABLE_BROKER"),
+        "{}",
+        outcomes.stderr()
+    );
+    listener.expect_untouched()
+}
+
+/// A value fills its place in an entry and nothing beyond.
+#[test]
+fn no_value_of_a_variable_widens_an_entry() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    let url = format!("mqtt://{address}");
+    let entry = format!("mqtt://{{{{ broker }}}}:{}", address.port());
+    let options = ["--allow-host", &entry, "--variable", "broker=good.example"];
+    for value in [
+        "*",
+        "*:*/",
+        "127.0.0.0/8",
+        "good.example,127.0.0.1",
+        "x@127.0.0.1",
+        "",
+    ] {
+        let stderr = denied(
+            &listener,
+            &url,
+            &options,
+            &[("SPIN_VARIABLE_BROKER", value)],
+        )?;
+        ensure!(
+            stderr.contains("the value of the variable `broker`"),
+            "{value}: {stderr}"
+        );
+    }
+    // And a port is a port.
+    let options = [
+        "--allow-host",
+        "mqtt://127.0.0.1:{{ port }}",
+        "--variable",
+        "port=1",
+    ];
+    denied(
+        &listener,
+        &url,
+        &options,
+        &[("SPIN_VARIABLE_PORT", "1..65535")],
+    )?;
+    Ok(())
+}
+
+const COMPONENT: &str = "[component.probe]\nsource = \"probe.wasm\"\n";
+
+/// A spin.toml in a folder of its own.
+struct Manifest {
+    folder: tempfile::TempDir,
+    source: String,
+}
+
+impl Manifest {
+    fn new(text: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let text = format!("spin_manifest_version = 2\n[application]\nname = \"x\"\n{text}");
+        std::fs::write(folder.path().join("spin.toml"), text)?;
+        let source = Guest::Probe.build()?.display().to_string();
+        Ok(Self { folder, source })
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("spin.toml")
+    }
+}
