@@ -1,5 +1,7 @@
 //! The component that is plugged in.
 
+use std::path::Path;
+
 use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
 
@@ -31,7 +33,9 @@ pub enum AdapterError {
         exports: Vec<String>,
     },
     /// It does not import the settings, and there are some.
-    #[error("it takes no settings, and permissions, variables or an environment are to be composed in")]
+    #[error(
+        "it takes no settings, and permissions, variables or an environment are to be composed in"
+    )]
     NoSettings,
     /// The settings were not generated or plugged in. This is a mistake in this tool.
     #[error("the settings were not plugged into it")]
@@ -39,6 +43,16 @@ pub enum AdapterError {
     /// It exports an interface of that name which is another one.
     #[error("it exports a `{MQTT_INTERFACE}` that is not Spin's: {0}")]
     Mismatch(Mismatch),
+}
+
+impl AdapterError {
+    /// The same, with `path` as the name of the adapter's file where the error stands at a place in its text.
+    pub fn in_file(mut self, path: &Path) -> Self {
+        if let Self::Input(InputError::Text(error)) = &mut self {
+            error.set_path(path);
+        }
+        self
+    }
 }
 
 fn list(exports: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! From an app to a component that runs on any WASI host: parse, check, plug, check again.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use thiserror::Error;
 use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
@@ -14,8 +14,8 @@ use crate::{
     inspect::Import,
     interface::{self, Mismatch},
     names::{
-        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION,
-        VARIABLES_INTERFACE,
+        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, NETWORK_INTERFACE, TOOL_NAME,
+        TOOL_VERSION, VARIABLES_INTERFACE,
     },
     plug::{Joint, PlugError, plug},
     settings::{Settings, SettingsError},
@@ -103,6 +103,16 @@ impl Leftovers {
     /// The imports, the app's first, in the order of its file.
     pub fn as_slice(&self) -> &[Leftover] {
         &self.0
+    }
+}
+
+impl ComposeError {
+    /// The same, with `path` as the name of the app's file where the error stands at a place in its text.
+    pub fn in_file(mut self, path: &Path) -> Self {
+        if let Self::Guest(GuestError::Input(InputError::Text(error))) = &mut self {
+            error.set_path(path);
+        }
+        self
     }
 }
 
@@ -238,6 +248,10 @@ impl Composer {
             leftovers,
             raised,
             plugged: plugged.into_iter().map(String::from).collect(),
+            has_own_sockets: guest
+                .component
+                .imports()
+                .any(|(name, _)| compatible(name) == compatible(NETWORK_INTERFACE)),
         })
     }
 }
@@ -249,6 +263,7 @@ pub struct Composition {
     leftovers: Vec<Leftover>,
     raised: Vec<(String, String)>,
     plugged: Vec<String>,
+    has_own_sockets: bool,
 }
 
 impl Composition {
@@ -287,6 +302,18 @@ impl Composition {
     /// the old and the new name. That happens where the app or the adapter imports both.
     pub fn raised_imports(&self) -> &[(String, String)] {
         &self.raised
+    }
+
+    /// The settings that are inside, those of an adapter that was [given](Composer::adapter) included; `None` if that one
+    /// takes none.
+    pub fn settings(&self) -> Option<Settings> {
+        Settings::read(&self.component.bytes)
+    }
+
+    /// Whether the app can open connections of its own, without the adapter: it imports WASI's sockets and a network.
+    /// What it does with them no list of allowed hosts limits.
+    pub fn has_own_sockets(&self) -> bool {
+        self.has_own_sockets
     }
 
     /// How to run it with `wasmtime`; `None` if it is a library.
@@ -408,9 +435,7 @@ fn check_imports(
         name: name.to_owned(),
     };
     // An adapter that calls another one, with `allow_unresolved`, is the only reason for this to remain.
-    if composed.import(MQTT_INTERFACE).is_some()
-        && adapter.import(MQTT_INTERFACE).is_none()
-    {
+    if composed.import(MQTT_INTERFACE).is_some() && adapter.import(MQTT_INTERFACE).is_none() {
         return Err(changed(MQTT_INTERFACE));
     }
     let mut raised = Vec::new();

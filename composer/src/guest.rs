@@ -60,6 +60,9 @@ pub enum GuestError {
         /// The version of the tool, as its producers section has it.
         version: String,
     },
+    /// It is no app but the adapter, or another component that provides MQTT.
+    #[error("it exports `{MQTT_INTERFACE}`: it is an adapter, and no app")]
+    IsAdapter,
     /// Another tool has plugged an adapter into it.
     #[error("it is composed already: a component inside of it exports `{MQTT_INTERFACE}`")]
     AlreadyPlugged,
@@ -118,6 +121,9 @@ impl Guest {
             return Err(GuestError::OtherVersion {
                 import: import.to_owned(),
             });
+        }
+        if self.component.export(MQTT_INTERFACE).is_some() {
+            return Err(GuestError::IsAdapter);
         }
         if let Some(version) = self.composed_by() {
             return Err(GuestError::AlreadyComposed { version });

@@ -7,7 +7,7 @@ use crate::{
     component::Component,
     composer::{ComposeError, Composer},
     guest::{Form, Guest, GuestError},
-    names::MQTT_INTERFACE,
+    names::{MQTT_INTERFACE, MqttName},
     settings::Settings,
     wasi::Provider,
 };
@@ -28,7 +28,8 @@ pub struct Inspection {
     /// What the host must provide once it is composed (or, composed already, must provide now), in the order of the file;
     /// empty if it can't be composed.
     pub host: Vec<Import>,
-    /// The settings that are composed in: those of the input if it is composed already, else the composer's.
+    /// The settings that are composed in: those of the input if it is composed already (or an adapter), else the
+    /// composer's. `None` if there are none in the input, as after another tool.
     pub settings: Option<Settings>,
     /// How to run the result (or, composed already, the input); `None` if that is a library, or if it can't be composed.
     #[serde(skip)]
@@ -56,6 +57,19 @@ impl Import {
             })
             .collect()
     }
+}
+
+/// Whether composing has something to do for `app`, of whatever version its MQTT is.
+///
+/// # Errors
+///
+/// If `app` is no valid WebAssembly, or a core module that does not say which interfaces it uses.
+pub fn imports_mqtt(app: &[u8]) -> Result<bool, ComposeError> {
+    let guest = Guest::parse(app)?;
+    Ok(guest
+        .component
+        .imports()
+        .any(|(name, _)| MqttName::of(name).is_some()))
 }
 
 /// What composing would do with an app.
@@ -102,13 +116,20 @@ impl Composer {
             Err(ComposeError::Leftovers(_)) => &[MQTT_INTERFACE.to_owned()],
             Err(_) => &[],
         };
-        {
-            for import in &mut imports {
-                if plugged.contains(&import.name) {
-                    import.provider = Provider::Adapter;
-                }
+        for import in &mut imports {
+            if plugged.contains(&import.name) {
+                import.provider = Provider::Adapter;
             }
         }
+        let settings = match &composition {
+            Ok(composition) => composition.settings(),
+            Err(ComposeError::Guest(
+                GuestError::AlreadyComposed { .. }
+                | GuestError::AlreadyPlugged
+                | GuestError::IsAdapter,
+            )) => Settings::read(&guest.component.bytes),
+            Err(_) => Some(self.settings.clone()),
+        };
         let (socket, host, command) = match composition {
             Ok(composition) => {
                 let socket = Socket::Ready {
@@ -133,10 +154,7 @@ impl Composer {
                 .exports()
                 .map(|(name, _)| name.to_owned())
                 .collect(),
-            settings: match &socket {
-                Socket::Composed { .. } => Settings::read(&guest.component.bytes),
-                _ => Some(self.settings.clone()),
-            },
+            settings,
             imports,
             socket,
             host,

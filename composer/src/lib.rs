@@ -38,12 +38,12 @@ pub use component::{InputError, MAX_INPUT_SIZE};
 pub use componentize::ComponentizeError;
 pub use composer::{ComposeError, Composer, Composition, Leftover, Leftovers};
 pub use guest::{Form, GuestError};
-pub use inspect::{Import, Inspection, Socket};
+pub use inspect::{Import, Inspection, Socket, imports_mqtt};
 pub use interface::Mismatch;
-pub use manifest::{Extra, Manifest, ManifestComponent, ManifestError};
+pub use manifest::{Extra, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError};
 pub use names::MQTT_INTERFACE;
 pub use plug::PlugError;
-pub use settings::{Settings, SettingsError};
+pub use settings::{Permission, Settings, SettingsError};
 pub use wasi::Provider;
 
 /// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].

@@ -1,16 +1,27 @@
 //! `spin.toml`, the manifest of a Spin application, version 2: what of it decides how a component is composed.
 //!
-//! Keys that say nothing about that are ignored, as Spin ignores those of later versions.
+//! Keys that say nothing about that are ignored: triggers, builds, dependencies, and what later versions of Spin add.
+//! Components that stand in their trigger and have no id are not read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-use thiserror::Error;
+use outbound_hosts::Template;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, check_name};
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::ManifestError;
+
+/// The largest manifest that is read, in bytes: a hundred times what a large one has.
+pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
 
 /// A manifest, parsed.
 #[derive(Debug)]
@@ -26,9 +37,9 @@ pub struct ManifestComponent {
     #[serde(default)]
     allowed_outbound_hosts: Vec<String>,
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    environment: BTreeMap<String, Value>,
     #[serde(default)]
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, Value>,
     #[serde(default)]
     files: Vec<toml::Value>,
     #[serde(default)]
@@ -41,7 +52,7 @@ pub struct ManifestComponent {
 
 /// Where a component's bytes are.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a path, a url or a registry package")]
+#[serde(untagged, expecting = "expected a path, a url or a registry package")]
 enum Source {
     Path(PathBuf),
     Url { url: String },
@@ -51,17 +62,28 @@ enum Source {
 /// A variable of the application.
 #[derive(Debug, Deserialize)]
 struct Variable {
-    default: Option<String>,
+    default: Option<Value>,
     #[serde(default)]
     required: bool,
     #[serde(default)]
     secret: bool,
 }
 
+/// A text that may be secret, and is not shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+struct Value(String);
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"…\"")
+    }
+}
+
 /// The version alone, which decides how to read the rest.
 #[derive(Deserialize)]
 struct Version {
-    spin_manifest_version: Option<toml::Spanned<toml::Value>>,
+    spin_manifest_version: Option<toml::Value>,
     /// How manifests said it before.
     spin_version: Option<toml::Value>,
 }
@@ -111,95 +133,41 @@ impl Extra {
     }
 }
 
-/// Why a manifest can't be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ManifestError {
-    /// It is no TOML, or a key has a value of another kind. The text has line and column.
-    #[error("it is not a valid manifest: {}", .0.to_string().trim_end())]
-    Toml(#[from] toml::de::Error),
-    /// It is of version 1.
-    #[error(
-        "it is of manifest version 1: change it to version 2, in which `spin_manifest_version = 2` stands at the top, \
-         `[application]` holds the application's name, each `[[component]]` becomes a `[component.<id>]` with its trigger in \
-         `[[trigger.http]]`, and `allowed_http_hosts` becomes `allowed_outbound_hosts`"
-    )]
-    Version1,
-    /// It is of a version that is not known, or of none.
-    #[error("{}, but this tool reads version 2", match .version {
-        Some(version) => format!("its `spin_manifest_version` is {version}"),
-        None => "it has no `spin_manifest_version`".to_owned(),
-    })]
-    Version {
-        /// The version, as it stands there.
-        version: Option<String>,
-    },
-    /// A variable has neither a default nor is it required, or both.
-    #[error("the variable `{name}` must have either a `default` or `required = true`")]
-    Variable {
-        /// Its name.
-        name: String,
-    },
-    /// A variable was given that the manifest lacks.
-    #[error("the application has no variable `{name}`; {}", listed("it has", .known))]
-    UnknownVariable {
-        /// The name, as it was given.
-        name: String,
-        /// Those that it has.
-        known: Vec<String>,
-    },
-    /// There is no such component.
-    #[error("the application has no component `{id}`; {}", listed("it has", .known))]
-    UnknownComponent {
-        /// The id, as it was given.
-        id: String,
-        /// Those that it has.
-        known: Vec<String>,
-    },
-    /// A component's bytes are not in a file.
-    #[error("the source of the component `{id}` is {kind} `{location}`: fetch it first, and give its file with `--source FILE`")]
-    Remote {
-        /// The component.
-        id: String,
-        /// `the url` or `the registry package`.
-        kind: &'static str,
-        /// Which.
-        location: String,
-    },
-}
-
-fn listed(verb: &str, names: &[String]) -> String {
-    match names {
-        [] => format!("{verb} none"),
-        names => format!("{verb} `{}`", names.join("`, `")),
-    }
-}
-
 impl Manifest {
-    /// Parses the text of a `spin.toml`.
+    /// Parses a `spin.toml`.
     ///
     /// # Errors
     ///
     /// If it is no manifest of version 2; with line and column where one place is to blame.
-    pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let version: Version = toml::from_str(text)?;
-        let number = version.spin_manifest_version.map(toml::Spanned::into_inner);
-        match number {
-            Some(toml::Value::Integer(2)) => {}
-            Some(toml::Value::Integer(1)) => return Err(ManifestError::Version1),
-            Some(toml::Value::String(text)) if text == "1" => return Err(ManifestError::Version1),
-            None if version.spin_version.is_some() => return Err(ManifestError::Version1),
-            other => {
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_MANIFEST_SIZE {
+            return Err(ManifestError::TooLarge);
+        }
+        let text = str::from_utf8(bytes).map_err(|_| ManifestError::NotUtf8)?;
+        let version: Version = toml(text)?;
+        match (version.spin_manifest_version, version.spin_version) {
+            (Some(toml::Value::Integer(2)), _) => {}
+            (Some(toml::Value::Integer(1)), _) | (None, Some(_)) => {
+                return Err(ManifestError::Version1);
+            }
+            (Some(toml::Value::String(version)), _) if version == "1" => {
+                return Err(ManifestError::Version1);
+            }
+            (version, _) => {
                 return Err(ManifestError::Version {
-                    version: other.map(|version| version.to_string()),
+                    version: version.map(|version| version.to_string()),
                 });
             }
         }
-        let document: Document = toml::from_str(text)?;
+        let document: Document = toml(text)?;
         for (name, variable) in &document.variables {
+            check_name(name)?;
             if variable.default.is_some() == variable.required {
                 return Err(ManifestError::Variable { name: name.clone() });
             }
+        }
+        if document.component.is_empty() {
+            return Err(ManifestError::NoComponents);
         }
         Ok(Self {
             variables: document.variables,
@@ -214,14 +182,15 @@ impl Manifest {
             .map(|(id, component)| (id.as_str(), component))
     }
 
-    /// The component `id`.
+    /// The component `id`, with its id.
     ///
     /// # Errors
     ///
     /// If there is none.
-    pub fn component(&self, id: &str) -> Result<&ManifestComponent, ManifestError> {
+    pub fn component(&self, id: &str) -> Result<(&str, &ManifestComponent), ManifestError> {
         self.components
-            .get(id)
+            .get_key_value(id)
+            .map(|(id, component)| (id.as_str(), component))
             .ok_or_else(|| ManifestError::UnknownComponent {
                 id: id.to_owned(),
                 known: self.components.keys().cloned().collect(),
@@ -258,15 +227,21 @@ impl Manifest {
         }
         // No list permits nothing, as on Spin.
         let mut settings = Settings::new().allowed_hosts(component.allowed_outbound_hosts.clone());
+        let used = component.used_variables();
         for (name, variable) in &self.variables {
+            // What the component does not use, others' secrets above all, does not go into its file.
+            if !used.contains(name.as_str()) {
+                continue;
+            }
             let given = values.iter().rev().find(|(own, _)| own == name);
-            let value = given.map(|(_, value)| value).or(variable.default.as_ref());
+            let default = variable.default.as_ref().map(|Value(value)| value);
+            let value = given.map(|(_, value)| value).or(default);
             settings = settings.variable(name, value.cloned());
         }
-        for (name, template) in &component.variables {
+        for (name, Value(template)) in &component.variables {
             settings = settings.component_variable(name, template);
         }
-        for (name, value) in &component.environment {
+        for (name, Value(value)) in &component.environment {
             settings = settings.environment(name, value);
         }
         Ok(settings)
@@ -292,6 +267,16 @@ impl ManifestComponent {
         })
     }
 
+    /// The names of the variables in its templates. What is no template is found when it is composed in.
+    fn used_variables(&self) -> BTreeSet<&str> {
+        let texts = self.variables.values().map(|Value(text)| text);
+        texts
+            .chain(&self.allowed_outbound_hosts)
+            .filter_map(|text| Template::new(text).ok())
+            .flat_map(|template| template.variables().collect::<Vec<_>>())
+            .collect()
+    }
+
     /// What the manifest gives it that can't be composed in.
     pub fn extras(&self) -> impl Iterator<Item = Extra> {
         [
@@ -303,4 +288,8 @@ impl ManifestComponent {
         .into_iter()
         .filter_map(|(extra, none)| (!none).then_some(extra))
     }
+}
+
+fn toml<T: DeserializeOwned>(text: &str) -> Result<T, ManifestError> {
+    toml::from_str(text).map_err(|error| ManifestError::toml(&error, text))
 }

@@ -11,7 +11,10 @@ pub(crate) const VARIABLES_INTERFACE: &str = "fermyon:spin/variables@2.0.0";
 /// WASI's environment, which the adapter exports as well: with what the settings add.
 pub(crate) const ENVIRONMENT_INTERFACE: &str = "wasi:cli/environment@0.2.0";
 
-/// The same interface in any version.
+/// WASI's interface without which no socket reaches anything.
+pub(crate) const NETWORK_INTERFACE: &str = "wasi:sockets/instance-network@0.2.0";
+
+/// Spin's MQTT in any version.
 const MQTT_UNVERSIONED: &str = "fermyon:spin/mqtt";
 
 /// The interface that replaces it from spin-sdk 6 on, with async functions (WASI 0.3), in any version.

@@ -178,7 +178,8 @@ fn the_standard_streams_do_for_files() {
         "printf head > both; $compose app.wasm -o /dev/stdout >> both; cat both",
     );
     assert_eq!(appended, [b"head", from_file.as_slice()].concat());
-    assert!(succeed(path, "$compose adapter -o -") == spin_mqtt_composer::ADAPTER);
+    let adapter = spin_mqtt_composer::Composer::new().configured_adapter();
+    assert!(succeed(path, "$compose adapter -o -") == adapter.unwrap());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use spin_mqtt_composer::{
-    ADAPTER, ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, compose, inspect,
+    ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, compose, inspect,
 };
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 use wasm_metadata::Producers;
@@ -57,6 +57,11 @@ fn component(text: &str) -> Vec<u8> {
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module(text)).unwrap();
     encoder.encode().unwrap()
+}
+
+/// The adapter, with settings that decide nothing.
+fn adapter() -> Vec<u8> {
+    Composer::new().configured_adapter().unwrap()
 }
 
 /// The names of what the component imports and exports.
@@ -199,7 +204,7 @@ fn the_adapter_works_with_wac_plug() {
         graph.register_package(package).unwrap()
     };
     let (plug, socket) = (
-        register("test:adapter", ADAPTER),
+        register("test:adapter", &adapter()),
         register("test:app", &app),
     );
     wac_graph::plug(&mut graph, vec![plug], socket).unwrap();
@@ -221,7 +226,7 @@ fn the_adapter_works_with_wac_plug() {
 #[test]
 fn another_adapter_is_the_one_inside() {
     let marked = {
-        let mut adapter = ADAPTER.to_vec();
+        let mut adapter = adapter();
         adapter.extend(b"\0\x0b\x04markcat!!!");
         adapter
     };

@@ -4,17 +4,21 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use spin_mqtt_composer::ADAPTER;
+use spin_mqtt_composer::Composer;
 
-use super::output;
+use super::{output, settings::SettingsOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Where to write it; `-` for the standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    output::write(&options.output, ADAPTER)
+    let composer = Composer::new().settings(options.settings.settings())?;
+    output::write(&options.output, &composer.configured_adapter()?)
 }

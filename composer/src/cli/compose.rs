@@ -1,38 +1,70 @@
-//! `compose app.wasm`: the composition.
+//! `compose app.wasm` and `compose spin.toml`: the composition.
 
 use std::path::{Path, PathBuf};
 
-use anstream::eprintln;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use spin_mqtt_composer::{Composition, Form, MQTT_INTERFACE};
 
 use super::{
-    PlugOptions, input,
+    PlugOptions, input, manifest,
     output::{self, same_file},
-    report::{BOLD, LIBRARY, size},
+    settings::SettingsOptions,
+    summary::Summary,
+    usage,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The app: a component, or a core module for wasm32-wasip1; binary or text; `-` for the standard input.
+    /// The app: a component, or a core module for wasm32-wasip1; binary or text; `-` for the standard input. Or the manifest
+    /// of a Spin application, whose name ends in `.toml`.
     #[arg(value_name = "APP", required = true)]
     app: Option<PathBuf>,
 
-    /// Where to write the result; `-` for the standard output [default: APP with the ending .composed.wasm].
+    /// All that is too much, so that the message about it can be ours: clap takes it for a subcommand.
+    #[arg(hide = true)]
+    more: Vec<PathBuf>,
+
+    /// Where to write the result; `-` for the standard output [default: APP with the ending .composed.wasm; with a manifest,
+    /// the component's id with this ending, beside the manifest].
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
 
     #[command(flatten)]
-    plug: PlugOptions,
+    pub(super) plug: PlugOptions,
 
     /// Print no summary.
     #[arg(short, long)]
-    quiet: bool,
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) manifest: manifest::ManifestOptions,
+
+    #[command(flatten)]
+    pub(super) settings: SettingsOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
     let app = options.app.as_deref().context("no app is given")?;
+    if let Some(more) = options.more.first() {
+        usage(format!(
+            "one app at a time: `{}` is one too many",
+            more.display()
+        ));
+    }
+    if input::is_manifest(app) {
+        return manifest::run(app, options);
+    }
+    if let Some(option) = options.manifest.given() {
+        usage(format!(
+            "{option} chooses from a manifest, whose name ends in `.toml`, and `{}` is an app",
+            app.display()
+        ));
+    }
+    run_app(app, options)
+}
+
+fn run_app(app: &Path, options: &Options) -> Result<()> {
+    let settings = options.settings.settings();
     let output = match &options.output {
         Some(output) => output.clone(),
         None if input::is_standard(app) => {
@@ -41,24 +73,22 @@ pub(super) fn run(options: &Options) -> Result<()> {
         None => default_output(app),
     };
     let bytes = input::read(app)?;
-    for given in [Some(app), options.plug.adapter.as_deref()]
-        .into_iter()
-        .flatten()
-    {
-        if same_file(given, &output) {
-            bail!(
-                "`{}` is both read and to be written: name another file with `-o`",
-                output.display()
-            );
-        }
-    }
-
+    check_output(&output, [Some(app), options.plug.adapter.as_deref()])?;
     let composition = input::composer(&options.plug)?
+        .settings(settings)?
         .compose(&bytes)
+        .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot compose `{}`", app.display()))?;
     output::write(&output, composition.component())?;
     if !options.quiet {
-        summarize(&composition, app, bytes.len(), &output);
+        let summary = Summary {
+            composition: &composition,
+            app,
+            app_size: bytes.len(),
+            output: &output,
+            manifest: None,
+        };
+        summary.print();
     }
     Ok(())
 }
@@ -68,43 +98,20 @@ pub(super) fn default_output(app: &Path) -> PathBuf {
     app.with_extension("composed.wasm")
 }
 
-/// Says what was done, what is needed to run it, and how.
-fn summarize(composition: &Composition, app: &Path, app_size: usize, output: &Path) {
-    let output_name = match input::is_standard(output) {
-        true => "the standard output".into(),
-        false => output.display().to_string(),
-    };
-    let from = match composition.form() {
-        Form::Component => "",
-        _ => " of a core module",
-    };
-    eprintln!(
-        "{BOLD}composed{BOLD:#} {} ({}{from}) into {output_name} ({})",
-        app.display(),
-        size(app_size),
-        size(composition.component().len()),
-    );
-    eprintln!(" {BOLD}plugged{BOLD:#} {MQTT_INTERFACE}");
-    for (old, new) in composition.raised_imports() {
-        eprintln!("    {BOLD}note{BOLD:#} the import {old} is now {new}");
-    }
-    for import in composition.leftovers() {
-        eprintln!(
-            "{BOLD}leftover{BOLD:#} {}: {}",
-            import.name, import.provider
+/// Checks that none of the files that are read is the one to write.
+pub(super) fn check_output<'a>(
+    output: &Path,
+    read: impl IntoIterator<Item = Option<&'a Path>>,
+) -> Result<()> {
+    if read
+        .into_iter()
+        .flatten()
+        .any(|given| same_file(given, output))
+    {
+        bail!(
+            "`{}` is both read and to be written: name another file with `-o`",
+            output.display()
         );
     }
-    let path = match input::is_standard(output) {
-        true => Path::new("app.composed.wasm"),
-        false => output,
-    };
-    let needs = super::inspect::packages(&composition.imports());
-    eprintln!("   {BOLD}needs{BOLD:#} {}", needs.join(", "));
-    match composition.command_line() {
-        Some(line) => eprintln!(
-            "     {BOLD}run{BOLD:#} {}",
-            line.shell(&path.display().to_string())
-        ),
-        None => eprintln!("     {BOLD}run{BOLD:#} {LIBRARY}"),
-    }
+    Ok(())
 }

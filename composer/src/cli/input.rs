@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE};
+use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE, MAX_MANIFEST_SIZE};
 
 use super::PlugOptions;
 
@@ -19,25 +19,41 @@ pub(super) fn is_standard(path: &Path) -> bool {
 /// Reads the file `path`, or the standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     if is_standard(path) {
-        return read_bounded(io::stdin().lock()).context("cannot read the standard input");
+        return read_bounded(io::stdin().lock(), MAX_INPUT_SIZE)
+            .context("cannot read the standard input");
     }
+    read_file(path)
+}
+
+/// Reads the file `path`, of whatever name.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let read = || -> Result<Vec<u8>> {
         let file = File::open(path)?;
         if file.metadata()?.is_dir() {
             bail!("it is a directory");
         }
-        Ok(read_bounded(file)?)
+        Ok(read_bounded(file, MAX_INPUT_SIZE)?)
     };
     read().with_context(|| format!("cannot read `{}`", path.display()))
 }
 
+/// Whether `path` names a manifest.
+pub(super) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
+/// Reads the manifest `path`.
+pub(super) fn read_manifest(path: &Path) -> Result<Vec<u8>> {
+    File::open(path)
+        .and_then(|file| read_bounded(file, MAX_MANIFEST_SIZE))
+        .with_context(|| format!("cannot read `{}`", path.display()))
+}
+
 /// Reads one byte more than the library takes at most, so that a file without end comes to an end here, and as too large
 /// there.
-fn read_bounded(input: impl Read) -> io::Result<Vec<u8>> {
+fn read_bounded(input: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    input
-        .take(MAX_INPUT_SIZE as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    input.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -48,6 +64,7 @@ pub(super) fn composer(options: &PlugOptions) -> Result<Composer> {
         None => Ok(composer),
         Some(path) => composer
             .adapter(&read(path)?)
+            .map_err(|error| error.in_file(path))
             .with_context(|| format!("cannot use `{}` as the adapter", path.display())),
     }
 }

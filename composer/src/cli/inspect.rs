@@ -9,13 +9,16 @@ use anstream::AutoStream;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
-use spin_mqtt_composer::{Form, Import, Inspection, Provider, Socket};
+use spin_mqtt_composer::{Form, Import, Inspection, MQTT_INTERFACE, Provider, Settings, Socket};
 
 use super::{
     PlugOptions,
     compose::default_output,
     input,
-    report::{BOLD, LIBRARY},
+    report::{BOLD, LIBRARY, plain},
+    settings::SettingsOptions,
+    summary::{permissions, unset},
+    usage,
 };
 
 #[derive(Debug, Args)]
@@ -30,13 +33,25 @@ pub(super) struct Options {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
     let app = &options.app;
+    if input::is_manifest(app) {
+        usage(format!(
+            "`{}` is a manifest: give a component's file, or what `compose` made of it",
+            app.display()
+        ));
+    }
+    let settings = options.settings.settings();
     let bytes = input::read(app)?;
     let inspection = input::composer(&options.plug)?
+        .settings(settings)?
         .inspect(&bytes)
+        .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;
     let file = match &inspection.socket {
         Socket::Composed { .. } => app.clone(),
@@ -109,9 +124,20 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
             writeln!(out, "\n{BOLD}compose{BOLD:#} has nothing to do: {reason}")?
         }
         Socket::Refused { reason } => {
-            return writeln!(out, "\n{BOLD}compose{BOLD:#} would refuse it: {reason}");
+            writeln!(out, "\n{BOLD}compose{BOLD:#} would refuse it: {reason}")?;
         }
         _ => {}
+    }
+    let composed = matches!(
+        inspection.socket,
+        Socket::Ready { .. } | Socket::Composed { .. }
+    );
+    // An adapter has settings too.
+    if composed || inspection.exports.iter().any(|name| name == MQTT_INTERFACE) {
+        settings(out, inspection.settings.as_ref())?;
+    }
+    if !composed {
+        return Ok(());
     }
     writeln!(out, "\n{BOLD}the host must provide{BOLD:#}")?;
     for package in packages(&inspection.host) {
@@ -121,6 +147,41 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
         Some(command) => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", command.shell(file)),
         None => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {LIBRARY}"),
     }
+}
+
+fn settings(out: &mut impl Write, settings: Option<&Settings>) -> io::Result<()> {
+    writeln!(out, "\n{BOLD}it may reach{BOLD:#}")?;
+    for (heading, text) in permissions(settings) {
+        match heading {
+            "permits" => writeln!(out, "  {}", plain(&text))?,
+            heading => writeln!(out, "  {heading}: {}", plain(&text))?,
+        }
+    }
+    let Some(settings) = settings else {
+        return Ok(());
+    };
+    let unset: Vec<_> = settings.unset_variables().map(unset).collect();
+    let lists = [
+        (
+            "its variables",
+            settings.component_variables().map(str::to_owned).collect(),
+        ),
+        (
+            "its environment has",
+            settings.environment_names().map(str::to_owned).collect(),
+        ),
+        ("to set", unset),
+    ];
+    for (heading, lines) in lists {
+        let lines: Vec<String> = lines;
+        if !lines.is_empty() {
+            writeln!(out, "\n{BOLD}{heading}{BOLD:#}")?;
+        }
+        for line in lines {
+            writeln!(out, "  {}", plain(&line))?;
+        }
+    }
+    Ok(())
 }
 
 /// What a host must provide, a package with its interfaces in each line: `wasi:io@0.2.0 (error, poll, streams)`.

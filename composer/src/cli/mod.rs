@@ -4,17 +4,24 @@ mod adapter;
 mod compose;
 mod input;
 mod inspect;
+mod manifest;
 mod output;
 mod report;
+mod settings;
+mod summary;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 const EXAMPLES: &str = "\
 Examples:
   compose app.wasm                     write app.composed.wasm beside it
   compose app.wasm -o out.wasm         write out.wasm
+  compose app.wasm --allow-host mqtt://mq.example.com:1883
+                                       the same, for an app that may reach this broker alone
+  compose spin.toml                    write <component>.composed.wasm, with what the manifest permits and gives it
+  compose spin.toml --all -o out       do so for each component that needs it
   compose - -o - < app.wasm | wasm-tools component wit
   compose inspect app.wasm             show what would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
@@ -24,7 +31,8 @@ An app whose file is named `inspect` or `adapter` is given as `./inspect`.";
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   compose inspect app.wasm
-  compose inspect app.wasm --json | jq -r '.host[].name'";
+  compose inspect app.wasm --json | jq -r '.host[].name'
+  compose inspect app.composed.wasm --json | jq .settings";
 
 const ADAPTER_EXAMPLES: &str = "\
 Example:
@@ -71,6 +79,13 @@ struct PlugOptions {
     /// Let imports remain that are neither plugged nor in stable WASI 0.2.
     #[arg(long)]
     allow_unresolved: bool,
+}
+
+/// Ends the process as clap does for a wrong command line.
+fn usage(message: String) -> ! {
+    Cli::command()
+        .error(ErrorKind::ArgumentConflict, message)
+        .exit()
 }
 
 /// Runs the command that the process's arguments name.

@@ -1,5 +1,7 @@
 //! What the user reads.
 
+use std::borrow::Cow;
+
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
 use spin_mqtt_composer::{ComponentizeError, ComposeError, GuestError};
@@ -16,19 +18,36 @@ pub(super) const LIBRARY: &str =
 
 /// Prints an error, its causes, and what to do about it if there is something to say.
 pub(super) fn error(error: &anyhow::Error) {
-    eprintln!("{RED}error{RED:#}: {error}");
+    eprintln!("{RED}error{RED:#}: {}", plain(&error.to_string()));
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         // Some libraries repeat their cause in their own text.
         if !last.ends_with(&text) {
-            eprintln!("  {BOLD}caused by{BOLD:#}: {}", text.replace('\n', "\n  "));
+            eprintln!(
+                "  {BOLD}caused by{BOLD:#}: {}",
+                plain(&text).replace('\n', "\n  ")
+            );
         }
         last = text;
     }
     if let Some(help) = error.downcast_ref().and_then(help) {
         eprintln!("{CYAN}help{CYAN:#}: {help}");
     }
+}
+
+/// `text` with escapes in the place of control characters but newlines: names of files, ids and entries are others' texts,
+/// and not to steer the terminal.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() && c != '\n';
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let escape = |c: char| match steers(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect::<String>().into()
 }
 
 /// What to do about an error.
@@ -51,6 +70,7 @@ fn help(error: &ComposeError) -> Option<&'static str> {
             GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged => {
                 Some("it runs as it is; `compose inspect` shows how")
             }
+            GuestError::IsAdapter => Some("give an app, and this one with `--adapter`"),
             _ => None,
         },
         _ => None,

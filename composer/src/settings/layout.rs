@@ -110,12 +110,7 @@ impl View<'_> {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
-    fn list<T>(
-        &self,
-        at: usize,
-        size: usize,
-        read: impl Fn(usize) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    fn list<T>(&self, at: usize, size: usize, read: impl Fn(usize) -> Option<T>) -> Option<Vec<T>> {
         let (start, length) = (self.word(at)?, self.word(at + 4)?);
         (0..length)
             .map(|index| read(start.checked_add(index.checked_mul(size)?)?))
@@ -136,11 +131,7 @@ mod tests {
             .component_variable("password", "{{ secret }}")
             .environment("A", "1")
             .environment("B", "");
-        for settings in [
-            Settings::new(),
-            Settings::new().allowed_hosts([]),
-            full,
-        ] {
+        for settings in [Settings::new(), Settings::new().allowed_hosts([]), full] {
             assert_eq!(decode(&encode(&settings)), Some(settings));
         }
     }

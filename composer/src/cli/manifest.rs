@@ -1,0 +1,252 @@
+//! `compose spin.toml`: which components, from which files, into which.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
+
+use super::{
+    compose::{Options, check_output},
+    input, output,
+    settings::add_environment,
+    summary::{Summary, line},
+    usage,
+};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With a manifest")]
+pub(super) struct ManifestOptions {
+    /// Compose the component ID [default: the only one that imports MQTT].
+    #[arg(long, value_name = "ID")]
+    component: Option<String>,
+
+    /// Take the component from FILE and not from the manifest's `source`.
+    #[arg(long, value_name = "FILE")]
+    source: Option<PathBuf>,
+
+    /// Compose every component that imports MQTT, into the folder that `-o` names [default: `composed` beside the manifest].
+    #[arg(long, conflicts_with_all = ["component", "source"])]
+    all: bool,
+}
+
+impl ManifestOptions {
+    /// The first of the options that is given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        [
+            (self.component.is_some(), "--component"),
+            (self.source.is_some(), "--source"),
+            (self.all, "--all"),
+        ]
+        .into_iter()
+        .find_map(|(given, option)| given.then_some(option))
+    }
+}
+
+/// A component of the manifest and its bytes.
+struct Target<'a> {
+    id: &'a str,
+    component: &'a ManifestComponent,
+    source: PathBuf,
+    bytes: Vec<u8>,
+}
+
+pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
+    if let Some(option) = options.settings.permission() {
+        usage(format!(
+            "{option} does not go with a manifest: `allowed_outbound_hosts` in `{}` is the list",
+            path.display()
+        ));
+    }
+    if options.manifest.all && options.output.as_deref().is_some_and(input::is_standard) {
+        usage("--all writes files into a folder: name it with `-o`".to_owned());
+    }
+    let manifest = Manifest::parse(&input::read_manifest(path)?)
+        .with_context(|| format!("cannot use `{}`", path.display()))?;
+    let sources = Sources {
+        folder: path.parent().unwrap_or(Path::new("")),
+        manifest: &manifest,
+    };
+    let (targets, skipped) = sources.choose(&options.manifest)?;
+    let folder = match &options.output {
+        Some(output) if options.manifest.all => output.clone(),
+        _ if options.manifest.all => sources.folder.join("composed"),
+        _ => sources.folder.to_owned(),
+    };
+
+    let variables = options.settings.variables();
+    let mut composed = Vec::new();
+    for target in &targets {
+        let output = match &options.output {
+            Some(output) if !options.manifest.all => output.clone(),
+            _ => folder.join(file_name(target.id)?),
+        };
+        let adapter = options.plug.adapter.as_deref();
+        check_output(&output, [Some(path), Some(&target.source), adapter])?;
+        let composer = input::composer(&options.plug)?;
+        let environment = options.settings.environment();
+        let composition = compose(composer, &manifest, target, &variables, environment)
+            .with_context(|| {
+                let (id, path) = (target.id, path.display());
+                format!("cannot compose the component `{id}` of `{path}`")
+            })?;
+        composed.push((target, output, composition));
+    }
+
+    // Nothing is written before all is known to be fine.
+    if options.manifest.all {
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    for (target, output, composition) in &composed {
+        output::write(output, composition.component())?;
+        if !options.quiet {
+            let summary = Summary {
+                composition,
+                app: &target.source,
+                app_size: target.bytes.len(),
+                output,
+                manifest: Some((&manifest, target.component)),
+            };
+            summary.print();
+        }
+    }
+    if !options.quiet {
+        for (id, reason) in skipped {
+            line("skipped", &format!("the component `{id}`: {reason}"));
+        }
+    }
+    Ok(())
+}
+
+fn compose(
+    composer: Composer,
+    manifest: &Manifest,
+    target: &Target<'_>,
+    variables: &[(String, String)],
+    environment: Vec<(String, String)>,
+) -> Result<Composition> {
+    let settings = manifest.settings(target.component, variables)?;
+    let composer = composer.settings(add_environment(settings, environment))?;
+    let composition = composer
+        .compose(&target.bytes)
+        .map_err(|error| error.in_file(&target.source))?;
+    Ok(composition)
+}
+
+/// The name of the file for the component `id`, which is whatever the manifest's author made it.
+fn file_name(id: &str) -> Result<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if id.is_empty() || !id.bytes().all(plain) {
+        bail!(
+            "the component's id `{id}` makes no file name: choose it with `--component`, and name a file with `-o`"
+        );
+    }
+    Ok(format!("{id}.composed.wasm"))
+}
+
+/// A component that is passed over, and why.
+type Skipped<'a> = (&'a str, String);
+
+/// Where the components are.
+struct Sources<'a> {
+    /// The manifest's.
+    folder: &'a Path,
+    manifest: &'a Manifest,
+}
+
+impl<'a> Sources<'a> {
+    /// The components to compose, and those that are passed over without being asked to.
+    fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<Skipped<'a>>)> {
+        let mut components = self.manifest.components();
+        let only = match (&options.component, components.next(), components.next()) {
+            (Some(id), ..) => Some(self.manifest.component(id)?),
+            (None, Some(only), None) if !options.all => Some(only),
+            _ => None,
+        };
+        if let Some((id, component)) = only {
+            let target = match &options.source {
+                Some(source) => Target {
+                    id,
+                    component,
+                    source: source.clone(),
+                    bytes: input::read(source)?,
+                },
+                None => self.read(id, component)?,
+            };
+            return Ok((vec![target], Vec::new()));
+        }
+        if options.source.is_some() {
+            usage(format!(
+                "whose source it is, say with --component; there are {}",
+                self.ids()
+            ));
+        }
+
+        let (mut targets, mut skipped) = (Vec::new(), Vec::new());
+        for (id, component) in self.manifest.components() {
+            if let Err(remote) = component.source(id) {
+                skipped.push((id, remote.to_string()));
+                continue;
+            }
+            let target = self.read(id, component)?;
+            match imports_mqtt(&target.bytes) {
+                Ok(true) => targets.push(target),
+                Ok(false) if options.all => skipped.push((id, "it imports no MQTT".to_owned())),
+                Ok(false) => {}
+                // It is for someone else to say what is wrong with what may have nothing to do with MQTT.
+                Err(error) => skipped.push((id, format!("{:#}", anyhow!(error)))),
+            }
+        }
+        match targets.len() {
+            0 => {
+                let reasons: String = skipped
+                    .iter()
+                    .filter(|_| !options.all)
+                    .map(|(id, reason)| format!("\n  `{id}`: {reason}"))
+                    .collect();
+                bail!(
+                    "no component imports MQTT; there are {}{reasons}",
+                    self.ids()
+                )
+            }
+            2.. if !options.all => {
+                let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
+                bail!(
+                    "more than one component imports MQTT: choose one with `--component`, of `{}`, or all with `--all`",
+                    ids.join("`, `")
+                )
+            }
+            _ => Ok((targets, skipped)),
+        }
+    }
+
+    fn ids(&self) -> String {
+        let ids: Vec<_> = self
+            .manifest
+            .components()
+            .map(|(id, _)| format!("`{id}`"))
+            .collect();
+        ids.join(", ")
+    }
+
+    fn read(&self, id: &'a str, component: &'a ManifestComponent) -> Result<Target<'a>> {
+        let source = self.folder.join(component.source(id)?);
+        if !source.exists() {
+            bail!(
+                "the source of the component `{id}`, `{}`, does not exist: it must be built first, as `spin build` does",
+                source.display()
+            );
+        }
+        let bytes = input::read_file(&source)?;
+        Ok(Target {
+            id,
+            component,
+            source,
+            bytes,
+        })
+    }
+}

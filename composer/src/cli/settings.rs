@@ -1,0 +1,87 @@
+//! The options for what is composed in: permissions, variables, environment.
+
+use clap::Args;
+use spin_mqtt_composer::Settings;
+
+use super::usage;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(super) struct SettingsOptions {
+    /// Let the app reach what ENTRY names (scheme://host:port) and nothing that no such option names; repeatable.
+    #[arg(long, value_name = "ENTRY")]
+    allow_host: Vec<String>,
+
+    /// Let the app reach no host.
+    #[arg(long, conflicts_with = "allow_host")]
+    deny_all: bool,
+
+    #[command(flatten)]
+    values: Values,
+}
+
+/// Those that a manifest does not replace.
+#[derive(Debug, Args)]
+struct Values {
+    /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; repeatable.
+    #[arg(long, value_name = "NAME=VALUE")]
+    variable: Vec<String>,
+
+    /// Show the app an environment variable where the host gives it none of that name; repeatable.
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+}
+
+impl SettingsOptions {
+    /// The option that says what may be reached, if there is one.
+    pub(super) fn permission(&self) -> Option<&'static str> {
+        match (self.deny_all, self.allow_host.is_empty()) {
+            (true, _) => Some("--deny-all"),
+            (false, false) => Some("--allow-host"),
+            (false, true) => None,
+        }
+    }
+
+    /// The names and values of `--variable`.
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
+        pairs("--variable", &self.values.variable)
+    }
+
+    /// The names and values of `--env`.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        pairs("--env", &self.values.env)
+    }
+
+    /// What an app is composed with for which there is no manifest: a variable is the application's, and under the same
+    /// name the component's.
+    pub(super) fn settings(&self) -> Settings {
+        let mut settings = Settings::new();
+        if self.permission().is_some() {
+            settings = settings.allowed_hosts(self.allow_host.iter().cloned());
+        }
+        for (name, value) in self.variables() {
+            let template = format!("{{{{ {name} }}}}");
+            settings = settings
+                .variable(&name, Some(value))
+                .component_variable(name, template);
+        }
+        add_environment(settings, self.environment())
+    }
+}
+
+pub(super) fn add_environment(settings: Settings, pairs: Vec<(String, String)>) -> Settings {
+    pairs.into_iter().fold(settings, |settings, (name, value)| {
+        settings.environment(name, value)
+    })
+}
+
+/// Takes `NAME=VALUE` apart. What is not of this form is not shown, for it may be a secret that went astray.
+fn pairs(option: &str, texts: &[String]) -> Vec<(String, String)> {
+    texts
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => (name.to_owned(), value.to_owned()),
+            _ => usage(format!("a value of {option} is not of the form NAME=VALUE")),
+        })
+        .collect()
+}

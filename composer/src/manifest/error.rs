@@ -1,0 +1,138 @@
+//! What can be wrong with a manifest.
+
+use thiserror::Error;
+
+use super::MAX_MANIFEST_SIZE;
+use crate::settings::SettingsError;
+
+/// Why a manifest can't be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// It exceeds what this tool takes.
+    #[error("it is larger than {} MiB, the most that is taken", MAX_MANIFEST_SIZE >> 20)]
+    TooLarge,
+    /// It is no text.
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    /// It is no TOML, or a key is missing or has a value of another kind.
+    #[error("line {line}, column {column}: {message}")]
+    Toml {
+        /// The line, from 1 on.
+        line: usize,
+        /// The column in characters, from 1 on.
+        column: usize,
+        /// What is wrong there. It has no value of the manifest in it, for that may be secret.
+        message: String,
+    },
+    /// No component has an id.
+    #[error(
+        "it has no `[component.<id>]`; a component that stands in its trigger is not supported: give it an id, and a table of \
+         its own"
+    )]
+    NoComponents,
+    /// It is of version 1.
+    #[error(
+        "it is of manifest version 1: change it to version 2, in which `spin_manifest_version = 2` stands at the top, \
+         `[application]` holds the application's name, each `[[component]]` becomes a `[component.<id>]` with its trigger in \
+         `[[trigger.http]]`, and `allowed_http_hosts` becomes `allowed_outbound_hosts`"
+    )]
+    Version1,
+    /// It is of a version that is not known, or of none.
+    #[error("{}, but this tool reads version `2`", match .version {
+        Some(version) => format!("its `spin_manifest_version` is `{version}`"),
+        None => "it has no `spin_manifest_version`".to_owned(),
+    })]
+    Version {
+        /// The version, as it stands there.
+        version: Option<String>,
+    },
+    /// A variable's name is not one.
+    #[error(transparent)]
+    VariableName(#[from] SettingsError),
+    /// A variable has neither a default nor is it required, or both.
+    #[error("the variable `{name}` must have either a `default` or `required = true`")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// A variable was given that the manifest lacks.
+    #[error("the application has no variable `{name}`; {}", listed(.known))]
+    UnknownVariable {
+        /// The name, as it was given.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// There is no such component.
+    #[error("the application has no component `{id}`; {}", listed(.known))]
+    UnknownComponent {
+        /// The id, as it was given.
+        id: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// A component's bytes are not in a file.
+    #[error(
+        "the source of the component `{id}` is {kind} `{location}`: fetch it first, and give its file with `--source FILE`"
+    )]
+    Remote {
+        /// The component.
+        id: String,
+        /// `the url` or `the registry package`.
+        kind: &'static str,
+        /// Which.
+        location: String,
+    },
+}
+
+impl ManifestError {
+    /// `error`, which came of `text`, without the values that toml and serde quote.
+    pub(super) fn toml(error: &toml::de::Error, text: &str) -> Self {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self::Toml {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: without_value(error.message().trim_end()),
+        }
+    }
+}
+
+/// Turns serde's `invalid type: string "cat", expected a boolean` into `a string where a boolean is expected`.
+fn without_value(message: &str) -> String {
+    let parts = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|start| message.strip_prefix(start))
+        .and_then(|rest| rest.rsplit_once(", expected "));
+    let Some((found, expected)) = parts else {
+        return message.replace('\n', ", ");
+    };
+    let kind = found.split(' ').next().unwrap_or_default();
+    let (found, article) = match kind {
+        "string" | "boolean" | "map" | "sequence" => (kind, "a"),
+        "integer" => (kind, "an"),
+        "floating" => ("floating point number", "a"),
+        _ => ("value of another kind", "a"),
+    };
+    let found = match found {
+        "map" => "table",
+        "sequence" => "list",
+        found => found,
+    };
+    let expected = match expected {
+        "a map" => "a table",
+        "a sequence" => "a list",
+        expected => expected,
+    };
+    format!("{article} {found} where {expected} is expected")
+}
+
+/// The names there are, for a message.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "it has none".to_owned(),
+        names => format!("it has `{}`", names.join("`, `")),
+    }
+}
