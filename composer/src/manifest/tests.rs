@@ -1,1 +1,347 @@
+use super::*;
+use crate::{Composer, SettingsError};
 
+/// What the manifest of Spin's published MQTT example has, and what others have beside it.
+const FULL: &str = r#"
+spin_manifest_version = 2
+
+[application]
+name = "outbound-mqtt"
+version = "0.1.0"
+authors = ["A. Cat <cat@example.com>"]
+description = "all keys"
+
+[application.trigger.redis]
+address = "redis://localhost:6379"
+
+[variables]
+broker = { required = true, description = "where messages go" }
+topic = { default = "pets" }
+password = { default = "hunter2", secret = true }
+elsewhere = { default = "not-for-everyone", secret = true }
+
+[[trigger.http]]
+route = "/publish"
+component = "outbound-mqtt"
+
+[[trigger.http]]
+route = "/..."
+component = "files"
+executor = { type = "wagi" }
+
+[component.outbound-mqtt]
+source = "target/wasm32-wasip1/release/outbound_mqtt.wasm"
+description = "publishes"
+allowed_outbound_hosts = ["mqtt://{{ broker }}:1883", "https://{{ topic }}.example.com"]
+allowed_http_hosts = []
+environment = { MQTT_ADDRESS = "mqtt://localhost", EMPTY = "" }
+files = ["assets/*", { source = "a", destination = "/b" }]
+exclude_files = ["assets/secret"]
+key_value_stores = ["default"]
+sqlite_databases = ["default"]
+ai_models = ["llama2-chat"]
+targets = ["spin-up:3.2"]
+dependencies_inherit_configuration = true
+
+[component.outbound-mqtt.variables]
+password = "{{ password }}-{{ topic }}"
+
+[component.outbound-mqtt.build]
+command = "cargo build --target wasm32-wasip1 --release"
+watch = ["src/**/*.rs"]
+
+[component.outbound-mqtt.tool.cats]
+any = 1
+
+[component.outbound-mqtt.dependencies]
+"acme:cats/pets" = { version = "1.0.0" }
+
+[component.files]
+source = { url = "https://example.com/files.wasm", digest = "sha256:0" }
+
+[component.registry]
+source = { registry = "example.com", package = "acme:cats", version = "1.0.0" }
+"#;
+
+fn manifest(text: &str) -> Manifest {
+    Manifest::parse(text.as_bytes()).unwrap()
+}
+
+fn settings(
+    manifest: &Manifest,
+    id: &str,
+    values: &[(&str, &str)],
+) -> Result<Settings, ManifestError> {
+    let values: Vec<_> = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    manifest.settings(manifest.component(id)?.1, &values)
+}
+
+/// The message for a manifest whose version is fine, and of which `rest` is line 2 and what follows.
+fn error(rest: &str) -> String {
+    let text = format!("spin_manifest_version = 2\n{rest}");
+    Manifest::parse(text.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_component_gets_what_the_manifest_gives_it() {
+    let manifest = manifest(FULL);
+    assert_eq!(manifest.components().count(), 3);
+    let (id, component) = manifest.component("outbound-mqtt").unwrap();
+    assert_eq!(
+        component.source(id).unwrap(),
+        Path::new("target/wasm32-wasip1/release/outbound_mqtt.wasm")
+    );
+    assert_eq!(
+        component.extras().collect::<Vec<_>>(),
+        [
+            Extra::Files,
+            Extra::KeyValueStores,
+            Extra::SqliteDatabases,
+            Extra::AiModels
+        ]
+    );
+    assert_eq!(
+        manifest.secrets().collect::<Vec<_>>(),
+        ["elsewhere", "password"]
+    );
+    let entries = [
+        "mqtt://{{ broker }}:1883",
+        "https://{{ topic }}.example.com",
+    ];
+    let expected = Settings::new()
+        .allowed_hosts(entries.map(String::from))
+        .variable("broker", None)
+        .variable("password", Some("hunter2".into()))
+        .variable("topic", Some("pets".into()))
+        .component_variable("password", "{{ password }}-{{ topic }}")
+        .environment("EMPTY", "")
+        .environment("MQTT_ADDRESS", "mqtt://localhost");
+    let settings = settings(&manifest, id, &[]).unwrap();
+    assert!(settings == expected);
+    assert!(Composer::new().settings(settings).is_ok());
+}
+
+#[test]
+fn values_that_are_given_win_over_defaults_and_the_last_of_a_name_counts() {
+    let given = [("topic", "dogs"), ("broker", "mq"), ("topic", "cats")];
+    let settings = settings(&manifest(FULL), "outbound-mqtt", &given).unwrap();
+    assert_eq!(settings.unset_variables().count(), 0);
+    let expected = |settings: Settings| {
+        settings
+            .variable("topic", Some("cats".into()))
+            .variable("broker", Some("mq".into()))
+    };
+    assert!(expected(settings.clone()) == settings);
+}
+
+#[test]
+fn no_list_permits_nothing() {
+    let settings = settings(&manifest(FULL), "files", &[]).unwrap();
+    assert_eq!(settings.permitted(), Some(&[][..]));
+    assert_eq!(settings.variables().count(), 0, "others' secrets stay out");
+}
+
+#[test]
+fn values_are_not_shown() {
+    let manifest = manifest(FULL);
+    let settings = settings(&manifest, "outbound-mqtt", &[("broker", "mq")]).unwrap();
+    let shown = format!("{manifest:?} {settings:?}");
+    for value in ["hunter2", "not-for-everyone", "localhost", "mq\""] {
+        assert!(!shown.contains(value), "{value}");
+    }
+}
+
+#[test]
+fn sources_that_are_no_files_are_told() {
+    let manifest = manifest(FULL);
+    let message = |id| {
+        let (id, component) = manifest.component(id).unwrap();
+        component.source(id).unwrap_err().to_string()
+    };
+    assert_eq!(
+        message("files"),
+        "the source of the component `files` is the url `https://example.com/files.wasm`: fetch it first, and give its file \
+         with `--source FILE`"
+    );
+    assert_eq!(
+        message("registry"),
+        "the source of the component `registry` is the registry package `acme:cats`: fetch it first, and give its file with \
+         `--source FILE`"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let manifest = manifest(FULL);
+    assert_eq!(
+        manifest.component("cat").unwrap_err().to_string(),
+        "the application has no component `cat`; it has `files`, `outbound-mqtt`, `registry`"
+    );
+    assert_eq!(
+        settings(&manifest, "files", &[("brokr", "x")])
+            .unwrap_err()
+            .to_string(),
+        "the application has no variable `brokr`; it has `broker`, `elsewhere`, `password`, `topic`"
+    );
+}
+
+#[test]
+fn versions_are_told_apart() {
+    let message = |text: &str| Manifest::parse(text.as_bytes()).unwrap_err().to_string();
+    for text in [
+        "spin_manifest_version = 1",
+        "spin_manifest_version = \"1\"\nname = \"old\"\n[[component]]\nid = \"x\"\nsource = \"x.wasm\"",
+        "spin_version = \"1\"",
+    ] {
+        assert!(
+            message(text).starts_with("it is of manifest version 1: change it to version 2"),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        message("[application]"),
+        "it has no `spin_manifest_version`, but this tool reads version `2`"
+    );
+    assert_eq!(
+        message("spin_manifest_version = 3"),
+        "its `spin_manifest_version` is `3`, but this tool reads version `2`"
+    );
+    assert_eq!(
+        message("spin_manifest_version = \"2\""),
+        "its `spin_manifest_version` is `\"2\"`, but this tool reads version `2`"
+    );
+}
+
+#[test]
+fn broken_manifests_say_where_and_show_no_value() {
+    for (rest, message) in [
+        ("[component.x\n", "line 2, column 13: "),
+        ("ü = 1\n", "line 2, column 1: "),
+        (
+            "\n\n[component.x]\n",
+            "line 4, column 1: missing field `source`",
+        ),
+        (
+            "[component.x]\nsource = 1\n",
+            "line 3, column 10: expected a path, a url or a registry package",
+        ),
+        (
+            "[component.x]\nsource = { digest = 'x' }\n",
+            "line 3, column 10: expected a path, a url or a registry package",
+        ),
+        (
+            "[component.x]\nsource = 'x'\nallowed_outbound_hosts = 'mqtt://h'\n",
+            "line 4, column 26: a string where a list is expected",
+        ),
+        (
+            "[component.x]\nsource = 'x'\nenvironment = { A = 4711 }\n",
+            "line 4, column 21: an integer where a string is expected",
+        ),
+        (
+            "[variables]\nx = { default = 4711 }\n",
+            "line 3, column 17: an integer where a string is expected",
+        ),
+        (
+            "[variables]\nx = { default = 47.11 }\n",
+            "line 3, column 17: a floating point number where a string is expected",
+        ),
+        (
+            "[variables]\nx = { required = '4711, expected a boolean' }\n",
+            "line 3, column 18: a string where a boolean is expected",
+        ),
+        (
+            "[variables]\nx = '4711'\n",
+            "line 3, column 5: a string where ",
+        ),
+        (
+            "component = 1\n",
+            "line 2, column 13: an integer where a table is expected",
+        ),
+        ("a = 1\na = 4711\n", "line 3, column 1: duplicate key"),
+        ("a = '4711\n", "line 2, column "),
+        ("a = 4711x\n", "line 2, column "),
+    ] {
+        let error = error(rest);
+        assert!(error.starts_with(message), "{rest}: {error}");
+        assert!(!error.contains("4711") && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn variables_are_checked() {
+    let component = "[component.x]\nsource = 'x'\n";
+    for rest in [
+        "{}",
+        "{ required = false }",
+        "{ required = true, default = '' }",
+    ] {
+        assert_eq!(
+            error(&format!("{component}[variables]\nx = {rest}")),
+            "the variable `x` must have either a `default` or `required = true`"
+        );
+    }
+    assert!(
+        error(&format!("{component}[variables]\nBAD = {{ default = '' }}"))
+            .starts_with("`BAD` is no name of a variable")
+    );
+    // Those of a component are found when it is composed.
+    let manifest = manifest(&format!(
+        "spin_manifest_version = 2\n{component}[component.x.variables]\na = '{{{{ b }}}}'"
+    ));
+    let settings = settings(&manifest, "x", &[]).unwrap();
+    assert!(matches!(
+        Composer::new().settings(settings).err(),
+        Some(SettingsError::UnknownVariable { name, .. }) if name == "b"
+    ));
+}
+
+#[test]
+fn a_manifest_without_components_is_told() {
+    let message = error("[[trigger.http]]\nroute = '/'\ncomponent = { source = 'x' }");
+    assert!(
+        message.starts_with("it has no `[component.<id>]`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_no_manifest_is_told() {
+    let large = vec![b'#'; MAX_MANIFEST_SIZE + 1];
+    assert!(matches!(
+        Manifest::parse(&large),
+        Err(ManifestError::TooLarge)
+    ));
+    assert!(matches!(
+        Manifest::parse(b"\xff"),
+        Err(ManifestError::NotUtf8)
+    ));
+    assert!(matches!(
+        Manifest::parse(&large[1..]),
+        Err(ManifestError::Version { version: None })
+    ));
+}
+
+/// Cuts of a manifest, and changes of one byte: nothing of it panics, at the least.
+#[test]
+fn no_change_of_a_manifest_panics() {
+    let mut read = 0;
+    for at in 0..FULL.len() {
+        for byte in *b"\"\n{=.\xc3" {
+            let mut text = FULL.as_bytes().to_vec();
+            text[at] = byte;
+            for text in [&text[..], &text[..at]] {
+                let Ok(manifest) = Manifest::parse(text) else {
+                    continue;
+                };
+                for (_, component) in manifest.components() {
+                    let settings = manifest.settings(component, &[]).unwrap();
+                    read += usize::from(Composer::new().settings(settings).is_ok());
+                }
+            }
+        }
+    }
+    assert!(read > 0);
+}
