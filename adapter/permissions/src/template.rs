@@ -115,15 +115,19 @@ fn split_before(text: &str, pair: [u8; 2]) -> Option<(&str, &str)> {
     text.split_at_checked(at)
 }
 
+/// Whether `value` is part of a name or a number, or an IP address.
 fn fits_entry(value: &str) -> bool {
     let plain = value
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    // Two dots make a range of ports, also where one is the value's and the other the template's.
+    let dots_within =
+        split_before(value, *b"..").is_none() && !value.starts_with('.') && !value.ends_with('.');
     let ipv6 = value
         .strip_prefix('[')
         .and_then(|value| value.strip_suffix(']'))
         .is_some_and(|value| Ipv6Addr::from_str(value).is_ok());
-    !value.is_empty() && split_before(value, *b"..").is_none() && (plain || ipv6)
+    !value.is_empty() && (plain && dots_within || ipv6)
 }
 
 /// Whether `name` can name a variable: lower-case letters, digits and single `_`, from a letter to a letter or digit.

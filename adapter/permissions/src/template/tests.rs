@@ -84,6 +84,8 @@ fn a_value_cannot_change_the_shape_of_an_entry() {
         "a\nb",
         "h\0",
         "1..65535",
+        "1.",
+        ".1",
         "h?",
         "h#",
         "{a,b}",
