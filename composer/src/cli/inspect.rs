@@ -15,7 +15,7 @@ use super::{
     PlugOptions,
     compose::default_output,
     input,
-    report::{BOLD, LIBRARY, plain},
+    report::{BOLD, LIBRARY, plain_line},
     settings::SettingsOptions,
     summary::{permissions, unset},
     usage,
@@ -153,8 +153,8 @@ fn settings(out: &mut impl Write, settings: Option<&Settings>) -> io::Result<()>
     writeln!(out, "\n{BOLD}it may reach{BOLD:#}")?;
     for (heading, text) in permissions(settings) {
         match heading {
-            "permits" => writeln!(out, "  {}", plain(&text))?,
-            heading => writeln!(out, "  {heading}: {}", plain(&text))?,
+            "permits" => writeln!(out, "  {}", plain_line(&text))?,
+            heading => writeln!(out, "  {heading}: {}", plain_line(&text))?,
         }
     }
     let Some(settings) = settings else {
@@ -178,7 +178,7 @@ fn settings(out: &mut impl Write, settings: Option<&Settings>) -> io::Result<()>
             writeln!(out, "\n{BOLD}{heading}{BOLD:#}")?;
         }
         for line in lines {
-            writeln!(out, "  {}", plain(&line))?;
+            writeln!(out, "  {}", plain_line(&line))?;
         }
     }
     Ok(())

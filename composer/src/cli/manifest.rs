@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
 
@@ -115,8 +115,8 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         }
     }
     if !options.quiet {
-        for (id, reason) in skipped {
-            line("skipped", &format!("the component `{id}`: {reason}"));
+        for reason in skipped {
+            line("skipped", &reason);
         }
     }
     Ok(())
@@ -148,9 +148,6 @@ fn file_name(id: &str) -> Result<String> {
     Ok(format!("{id}.composed.wasm"))
 }
 
-/// A component that is passed over, and why.
-type Skipped<'a> = (&'a str, String);
-
 /// Where the components are.
 struct Sources<'a> {
     /// The manifest's.
@@ -159,8 +156,8 @@ struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// The components to compose, and those that are passed over without being asked to.
-    fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<Skipped<'a>>)> {
+    /// The components to compose, and why others are passed over of which that is not plain.
+    fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
             (Some(id), ..) => Some(self.manifest.component(id)?),
@@ -181,7 +178,7 @@ impl<'a> Sources<'a> {
         }
         if options.source.is_some() {
             usage(format!(
-                "whose source it is, say with --component; there are {}",
+                "--source needs --component as well, to say whose it is: there are {}",
                 self.ids()
             ));
         }
@@ -189,27 +186,25 @@ impl<'a> Sources<'a> {
         let (mut targets, mut skipped) = (Vec::new(), Vec::new());
         for (id, component) in self.manifest.components() {
             if let Err(remote) = component.source(id) {
-                skipped.push((id, remote.to_string()));
+                skipped.push(remote.to_string());
                 continue;
             }
             let target = self.read(id, component)?;
             match imports_mqtt(&target.bytes) {
                 Ok(true) => targets.push(target),
-                Ok(false) if options.all => skipped.push((id, "it imports no MQTT".to_owned())),
+                Ok(false) if options.all => {
+                    skipped.push(format!("the component `{id}` imports no MQTT"));
+                }
                 Ok(false) => {}
                 // It is for someone else to say what is wrong with what may have nothing to do with MQTT.
-                Err(error) => skipped.push((id, format!("{:#}", anyhow!(error)))),
+                Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
         match targets.len() {
             0 => {
-                let reasons: String = skipped
-                    .iter()
-                    .filter(|_| !options.all)
-                    .map(|(id, reason)| format!("\n  `{id}`: {reason}"))
-                    .collect();
+                let reasons: String = skipped.iter().map(|it| format!("\n{it}")).collect();
                 bail!(
-                    "no component imports MQTT; there are {}{reasons}",
+                    "no component imports MQTT: there are {}{reasons}",
                     self.ids()
                 )
             }

@@ -50,6 +50,11 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
+/// The same for a text that is to be one line.
+pub(super) fn plain_line(text: &str) -> String {
+    plain(text).replace('\n', "\\n")
+}
+
 /// What to do about an error.
 fn help(error: &ComposeError) -> Option<&'static str> {
     match error {

@@ -7,7 +7,7 @@ use spin_mqtt_composer::{Composition, Form, Manifest, ManifestComponent, Setting
 
 use super::{
     input,
-    report::{BOLD, LIBRARY, plain, size},
+    report::{BOLD, LIBRARY, plain_line, size},
 };
 
 /// A composition and where it is from and goes to.
@@ -117,7 +117,7 @@ impl Summary<'_> {
 
 /// Prints a line under a heading.
 pub(super) fn line(heading: &str, text: &str) {
-    eprintln!("{BOLD}{heading:>8}{BOLD:#} {}", plain(text));
+    eprintln!("{BOLD}{heading:>8}{BOLD:#} {}", plain_line(text));
 }
 
 /// How a variable gets the value that it lacks.
@@ -134,7 +134,7 @@ pub(super) fn permissions(settings: Option<&Settings>) -> Vec<(&'static str, Str
             return vec![("permits", text.to_owned())];
         }
         Some(None) => {
-            let text = "what the host permits: no list of hosts is composed in";
+            let text = "all that the host allows: no list of hosts is composed in";
             return vec![("permits", text.to_owned())];
         }
         Some(Some(permissions)) => permissions,

@@ -197,6 +197,22 @@ mod tests {
         assert_eq!(Settings::read(b"\0asm"), None);
     }
 
+    /// What was cut or changed need not be read, but neither must it bring the reader down.
+    #[test]
+    fn no_change_of_a_composition_panics() {
+        let whole = composed(settings());
+        let adapter_start = whole.len().saturating_sub(100_000);
+        for at in (0..whole.len())
+            .step_by(997)
+            .chain(adapter_start..adapter_start + 500)
+        {
+            let _ = Settings::read(&whole[..at]);
+            let mut changed = whole.clone();
+            changed[at] ^= 0x55;
+            let _ = Settings::read(&changed);
+        }
+    }
+
     /// An app could hold a list of its own making, to be shown in the place of the one that counts.
     #[test]
     fn settings_of_an_app_are_not_taken_for_the_adapters() {
