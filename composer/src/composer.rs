@@ -52,7 +52,7 @@ pub enum ComposeError {
         /// The interface's name.
         interface: String,
         /// The first difference.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
     },
     /// Not every WASI 0.2 host could run the result.
     #[error("{0}")]
@@ -362,7 +362,7 @@ fn joints<'a>(
         )
         .map_err(|mismatch| ComposeError::Mismatch {
             interface: import.to_owned(),
-            mismatch,
+            mismatch: mismatch.into(),
         })?;
         joints.push(Joint { import, export });
     }

@@ -1,7 +1,8 @@
 //! What the library promises of settings: which imports of an app they fill, and what is left.
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, MQTT_INTERFACE, Provider, Settings, compose, imports_mqtt, inspect,
+    ComposeError, Composer, MQTT_INTERFACE, Manifest, Provider, Settings, compose, imports_mqtt,
+    inspect,
 };
 
 const ENVIRONMENT: &str = r#"(import "wasi:cli/environment@0.2.6" (instance
@@ -170,4 +171,18 @@ fn mqtt_of_any_version_is_seen() {
         assert_eq!(imports_mqtt(app.as_bytes()).unwrap(), expected, "{app}");
     }
     assert!(imports_mqtt(b"cat").is_err());
+}
+
+/// What the README shows is what works.
+#[test]
+fn the_manifest_of_the_readme_is_one() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let manifest = Manifest::parse(text.as_bytes()).unwrap();
+    let (_, component) = manifest.component("cats").unwrap();
+    let settings = manifest.settings(component, &[]).unwrap();
+    let unset: Vec<_> = settings.unset_variables().collect();
+    assert_eq!(unset, ["broker", "password"]);
+    composer(settings).compose(&app(&[])).unwrap();
 }
