@@ -7,7 +7,7 @@ use crate::{
     component::Component,
     composer::{ComposeError, Composer},
     guest::{Form, Guest, GuestError},
-    names::{MQTT_INTERFACE, MqttName},
+    names::{MQTT_INTERFACE, MqttName, VARIABLES_INTERFACE},
     settings::Settings,
     wasi::Provider,
 };
@@ -111,13 +111,18 @@ impl Composer {
         let guest = Guest::parse(app)?;
         let mut imports = Import::all(&guest.component);
         let composition = self.compose_guest(&guest);
-        let plugged = match &composition {
-            Ok(composition) => composition.plugged(),
-            Err(ComposeError::Leftovers(_)) => &[MQTT_INTERFACE.to_owned()],
-            Err(_) => &[],
-        };
         for import in &mut imports {
-            if plugged.contains(&import.name) {
+            let is_plugged = match &composition {
+                Ok(composition) => composition.plugged().contains(&import.name),
+                // All else would have been plugged, and is for no one but the adapter.
+                Err(ComposeError::Leftovers(leftovers)) => {
+                    let is_left = leftovers.as_slice().iter().any(|it| it.name == import.name);
+                    !is_left
+                        && [MQTT_INTERFACE, VARIABLES_INTERFACE].contains(&import.name.as_str())
+                }
+                Err(_) => false,
+            };
+            if is_plugged {
                 import.provider = Provider::Adapter;
             }
         }

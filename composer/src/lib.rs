@@ -12,6 +12,21 @@
 //! # }
 //! ```
 //!
+//! What the app may reach and is given are [`Settings`], which the adapter finds inside of the composition; those of a Spin
+//! application are in its [`Manifest`]:
+//!
+//! ```no_run
+//! # use spin_mqtt_composer::{Composer, Manifest};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let manifest = Manifest::parse(&std::fs::read("spin.toml")?)?;
+//! let (id, component) = manifest.component("cats")?;
+//! let settings = manifest.settings(component, &[])?;
+//! let app = std::fs::read(component.source(id)?)?;
+//! let composition = Composer::new().settings(settings)?.compose(&app)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Options are methods of [`Composer`], of which [`compose`] and [`inspect`] are the short forms. Nothing here reads or
 //! writes a file or prints: the `compose` command around it does. The same input gives the same bytes on every run.
 
@@ -20,6 +35,7 @@ mod command_line;
 mod component;
 mod componentize;
 mod composer;
+mod composition;
 mod guest;
 mod inspect;
 mod interface;
@@ -36,7 +52,8 @@ pub use adapter::AdapterError;
 pub use command_line::{CommandLine, Runner};
 pub use component::{InputError, MAX_INPUT_SIZE};
 pub use componentize::ComponentizeError;
-pub use composer::{ComposeError, Composer, Composition, Leftover, Leftovers};
+pub use composer::{ComposeError, Composer, Leftover, Leftovers};
+pub use composition::Composition;
 pub use guest::{Form, GuestError};
 pub use inspect::{Import, Inspection, Socket, imports_mqtt};
 pub use interface::Mismatch;

@@ -246,3 +246,113 @@ fn an_endless_file_comes_to_an_end() {
     let message = fail(directory.path(), "$compose /dev/zero -o out");
     assert!(message.contains("larger than 256 MiB"), "{message}");
 }
+
+/// A manifest with the given text below its version.
+fn manifest(directory: &Path, text: &str) {
+    let text = format!("spin_manifest_version = 2\n{text}");
+    fs::write(directory.join("spin.toml"), text).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_endless_manifest_comes_to_an_end() {
+    let directory = directory();
+    let message = fail(
+        directory.path(),
+        "ln -s /dev/zero zero.toml; $compose zero.toml",
+    );
+    assert!(message.contains("larger than 1 MiB"), "{message}");
+}
+
+#[test]
+fn a_deep_manifest_does_not_exhaust_the_stack() {
+    let directory = directory();
+    let path = directory.path();
+    for text in [
+        format!("a = {}", "[".repeat(200_000)),
+        format!("a = {}", "{ a = ".repeat(100_000)),
+        format!("{} = 1", ["a"; 200_000].join(".")),
+        format!("[{}]", ["a"; 200_000].join(".")),
+    ] {
+        manifest(path, &text);
+        let message = fail(path, "$compose spin.toml -o out");
+        assert!(message.starts_with("error: cannot use `spin.toml`"));
+    }
+}
+
+/// Whoever wrote the manifest does not write to the terminal, and not outside of the folder.
+#[test]
+fn texts_of_a_manifest_do_not_steer_the_terminal() {
+    let directory = directory();
+    let path = directory.path();
+    manifest(
+        path,
+        r#"
+        [component."\u001b[2Jx"]
+        source = "app.wasm"
+        allowed_outbound_hosts = ["mqtt://h\n", "mqtt://\u001b[2J"]
+        [component.y]
+        source = "\u001b[2J"
+        [component.z]
+        source = "app.wasm"
+        allowed_outbound_hosts = ["mqtt://{{ \n v \r }}"]
+        [variables]
+        v = { default = "h" }
+        "#,
+    );
+    for script in [
+        "$compose spin.toml",
+        "$compose spin.toml --component x",
+        "$compose spin.toml --component y",
+        "$compose spin.toml --component $(printf '\\033[2Jx')",
+    ] {
+        let message = fail(path, script);
+        assert!(!message.contains('\u{1b}'), "{message:?}");
+    }
+    let output = shell(path, "$compose spin.toml --component z");
+    let summary = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        summary.contains(r"permits mqtt://{{ \n v \r }}"),
+        "{summary:?}"
+    );
+    assert_eq!(files(path), ["app.wasm", "spin.toml", "z.composed.wasm"]);
+}
+
+#[test]
+fn all_components_are_written_or_none() {
+    let directory = directory();
+    let path = directory.path();
+    let component = |id, host| {
+        format!("[component.{id}]\nsource = 'app.wasm'\nallowed_outbound_hosts = ['{host}']\n")
+    };
+    manifest(
+        path,
+        &[component("a", "mqtt://h"), component("b", "h")].concat(),
+    );
+    fail(path, "$compose spin.toml --all");
+    assert_eq!(files(path), ["app.wasm", "spin.toml"]);
+    manifest(
+        path,
+        &[component("a", "mqtt://h"), component("b", "mqtt://i")].concat(),
+    );
+    succeed(path, "$compose spin.toml --all");
+    assert_eq!(
+        files(&path.join("composed")),
+        ["a.composed.wasm", "b.composed.wasm"]
+    );
+    let message = fail(path, "echo > file; $compose spin.toml --all -o file");
+    assert!(message.contains("cannot make the folder"), "{message}");
+}
+
+#[test]
+fn a_source_is_read_as_a_file_of_whatever_name() {
+    let directory = directory();
+    let path = directory.path();
+    manifest(path, "[component.a]\nsource = '-'");
+    let message = fail(path, "$compose spin.toml < app.wasm");
+    assert!(message.contains("must be built first"), "{message}");
+    succeed(path, "mv app.wasm ./-; $compose spin.toml");
+    manifest(path, "[component.a]\nsource = '.'");
+    let message = fail(path, "$compose spin.toml");
+    assert!(message.contains("it is a directory"), "{message}");
+}

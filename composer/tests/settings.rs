@@ -57,6 +57,18 @@ fn spins_variables_are_plugged() {
             .iter()
             .all(|import| import.provider == Provider::Adapter)
     );
+    // Nor is it said to be Spin's where something else is left over.
+    let refused = [VARIABLES, r#"(import "measure" (func))"#];
+    let providers: Vec<_> = inspect(&self::app(&refused))
+        .unwrap()
+        .imports
+        .into_iter()
+        .map(|import| import.provider)
+        .collect();
+    assert_eq!(
+        providers,
+        [Provider::Adapter, Provider::Adapter, Provider::Other]
+    );
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! What came of composing an app.
+
+use std::fmt;
+
+use crate::{
+    command_line::CommandLine, component::Component, composer::Leftover, guest::Form,
+    inspect::Import, settings::Settings,
+};
+
+/// A component with the adapter inside.
+pub struct Composition {
+    pub(crate) component: Component,
+    pub(crate) form: Form,
+    pub(crate) leftovers: Vec<Leftover>,
+    pub(crate) raised: Vec<(String, String)>,
+    pub(crate) plugged: Vec<String>,
+    pub(crate) has_own_sockets: bool,
+}
+
+impl Composition {
+    /// The component, a binary.
+    pub fn component(&self) -> &[u8] {
+        &self.component.bytes
+    }
+
+    /// The component, a binary.
+    pub fn into_component(self) -> Vec<u8> {
+        self.component.bytes
+    }
+
+    /// What the app was.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// What the host must provide, in the order of the file.
+    pub fn imports(&self) -> Vec<Import> {
+        Import::all(&self.component)
+    }
+
+    /// The imports of the app that the adapter fills, in the order of the file.
+    pub fn plugged(&self) -> &[String] {
+        &self.plugged
+    }
+
+    /// The imports among them that not every WASI 0.2 host provides. There are none unless they were
+    /// [allowed](crate::Composer::allow_unresolved).
+    pub fn leftovers(&self) -> &[Leftover] {
+        &self.leftovers
+    }
+
+    /// The imports of the app that stand in the component in a later version of the same 0.x or x series, as pairs of
+    /// the old and the new name. That happens where the app or the adapter imports both.
+    pub fn raised_imports(&self) -> &[(String, String)] {
+        &self.raised
+    }
+
+    /// The settings that are inside, those of an adapter that was [given](crate::Composer::adapter) included; `None` if that one
+    /// takes none.
+    pub fn settings(&self) -> Option<Settings> {
+        Settings::read(&self.component.bytes)
+    }
+
+    /// Whether the app can open connections of its own, without the adapter: it imports WASI's sockets and a network.
+    /// What it does with them no list of allowed hosts limits.
+    pub fn has_own_sockets(&self) -> bool {
+        self.has_own_sockets
+    }
+
+    /// How to run it with `wasmtime`; `None` if it is a library.
+    pub fn command_line(&self) -> Option<CommandLine> {
+        CommandLine::of(&self.component)
+    }
+}
+
+impl fmt::Debug for Composition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Composition")
+            .field("size", &self.component.bytes.len())
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
