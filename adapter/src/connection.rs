@@ -1,8 +1,7 @@
 //! A connection as the guest holds it.
 
-use wasi::random::random::get_random_u64;
-
 use mqtt_session::{Address, ConnectOptions, Credentials, Failure, Qos, Session, Topic};
+use wasi::random::random::get_random_u64;
 
 use crate::{
     client_id,
@@ -29,6 +28,9 @@ impl Connection {
         keep_alive_secs: u64,
     ) -> Result<Self, OpenError> {
         let mut address: Address = address.parse()?;
+        if !permissions::permit(&address) {
+            return Err(OpenError::NotPermitted(address.location()));
+        }
         if username.is_empty() && password.is_empty() {
             username = core::mem::take(&mut address.username);
             password = core::mem::take(&mut address.password);
@@ -45,9 +47,6 @@ impl Connection {
             ));
         }
 
-        if !permissions::permit(&address) {
-            return Err(OpenError::NotPermitted(address.location()));
-        }
         linger::reap();
         let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;
         let stream = TcpStream::connect(&address).map_err(|reason| unreachable(&reason))?;

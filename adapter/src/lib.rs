@@ -6,6 +6,7 @@
 //! - [`tcp`] is the transport: a socket whose every wait has a bound;
 //! - [`link`] drives a session over that transport, while it lasts, and [`linger`] is how it is closed;
 //! - [`connection`] is what the guest holds, and outlives it;
+//! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!
 //! Nothing here panics on what a guest, a broker or a host does: a trap would take the guest down with it.

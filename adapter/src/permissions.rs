@@ -21,13 +21,25 @@ pub(crate) fn permit(address: &Address) -> bool {
             Ok(true) => return true,
             Ok(false) => {}
             Err(reason) => {
-                let line = ["spin-mqtt: the entry `", entry, "` permits nothing: ", &reason, "\n"];
+                let line = [
+                    "spin-mqtt: the entry `",
+                    entry,
+                    "` permits nothing: ",
+                    &reason,
+                    "\n",
+                ];
                 report.push_str(&line.concat());
             }
         }
     }
     let location = address.location();
-    let line = ["spin-mqtt: ", &location, " is not permitted; this entry would permit it: ", &location, "\n"];
+    let line = [
+        "spin-mqtt: ",
+        &location,
+        " is not permitted; this entry would permit it: ",
+        &location,
+        "\n",
+    ];
     report.push_str(&line.concat());
     stderr::print(&report);
     false
@@ -38,6 +50,8 @@ fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, 
     let entry = template
         .resolve_entry(|name| settings.variable(name))
         .map_err(|error| error.message())?;
-    let entry: AllowedHost = entry.parse().map_err(|error: outbound_hosts::EntryError| error.message())?;
+    let entry: AllowedHost = entry
+        .parse()
+        .map_err(|error: outbound_hosts::EntryError| error.message())?;
     Ok(entry.permits(address))
 }

@@ -24,11 +24,16 @@ impl Settings {
 
     /// The template of the component's variable `name`.
     pub(crate) fn component_variable(&self, name: &str) -> Option<&str> {
-        let (_, template) = self.component_variables.iter().find(|(own, _)| own == name)?;
+        let (_, template) = self
+            .component_variables
+            .iter()
+            .find(|(own, _)| own == name)?;
         Some(template)
     }
 }
 
 fn value(pairs: Vec<(String, String)>, name: &str) -> Option<String> {
-    pairs.into_iter().find_map(|(own, value)| (own == name).then_some(value))
+    pairs
+        .into_iter()
+        .find_map(|(own, value)| (own == name).then_some(value))
 }

@@ -15,7 +15,14 @@ impl Guest for Adapter {
         }
         let settings = Settings::get();
         let template = settings.component_variable(&name).ok_or_else(|| {
-            Error::Undefined(["the component has no variable `", &name, "`: add it to [component.<id>.variables] of spin.toml"].concat())
+            Error::Undefined(
+                [
+                    "the component has no variable `",
+                    &name,
+                    "`: add it to [component.<id>.variables] of spin.toml",
+                ]
+                .concat(),
+            )
         })?;
         Template::new(template)
             .map_err(|error| Error::Other(error.message()))?
