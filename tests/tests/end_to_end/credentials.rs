@@ -82,6 +82,35 @@ fn a_password_without_a_user_is_refused() -> Result<()> {
     outcomes.last().expect_error("other", "user")
 }
 
+/// On Spin they are lost there; here they stand in for arguments that are empty.
+#[test]
+fn those_of_the_address_are_sent_where_the_arguments_are_empty() -> Result<()> {
+    for (arguments, sent) in [
+        (("", ""), ("cat", "purr")),
+        (("dog", "woof"), ("dog", "woof")),
+    ] {
+        let broker = ScriptedBroker::start([Script::behave()])?;
+        Probe::new()
+            .open_as(
+                &broker.url().replace("://", "://cat:p%75rr@"),
+                arguments.0,
+                arguments.1,
+                30,
+            )
+            .publish("pets", Qos::AtLeastOnce, "a cat")
+            .run()?
+            .expect_ok()?;
+        let ledger = broker.finish()?.remove(0);
+        let connect = ledger.connect()?;
+        ensure!(connect.username.as_deref() == Some(sent.0), "{connect:?}");
+        ensure!(
+            connect.password.as_deref() == Some(sent.1.as_bytes()),
+            "{connect:?}"
+        );
+    }
+    Ok(())
+}
+
 fn connect_with(user: &str, password: &str) -> Result<end_to_end::broker::packet::Connect> {
     let broker = ScriptedBroker::start([Script::behave()])?;
     Probe::new()

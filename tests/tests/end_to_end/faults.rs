@@ -230,7 +230,7 @@ fn publish_against(script: Script, qos: Qos) -> Result<Outcome> {
         CallResult::Ok => Ok(publish),
         // A broker that breaks off at once may do so while the connection is made.
         CallResult::Error { .. } => Ok(open),
-        CallResult::Skipped => bail!("an open is not skipped"),
+        CallResult::Skipped | CallResult::Value(_) => bail!("an open is not skipped"),
     }
 }
 

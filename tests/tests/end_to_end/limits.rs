@@ -1,9 +1,9 @@
-//! The limit on open connections.
+//! The limits on open connections and on a message's size.
 
 use anyhow::{Result, ensure};
 use end_to_end::{
     broker::scripted::{Script, ScriptedBroker},
-    probe::{Probe, Qos},
+    probe::{Content, Probe, Qos},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -39,4 +39,21 @@ fn the_1025th_connection_is_one_too_many() -> Result<()> {
     outcomes.at(2).expect_ok()?;
     outcomes.at(3).expect_ok()?;
     outcomes.at(4).expect_ok()
+}
+
+#[test]
+fn a_message_above_the_addresses_limit_is_refused_and_the_next_one_goes() -> Result<()> {
+    let broker = ScriptedBroker::start([Script::behave()])?;
+    let outcomes = Probe::new()
+        .open(&format!(
+            "{}?max_outgoing_packet_size_bytes=100",
+            broker.url()
+        ))
+        .publish("pets", Qos::AtLeastOnce, Content::Size(91))
+        .publish("pets", Qos::AtLeastOnce, Content::Size(90))
+        .run()?;
+    outcomes
+        .at(1)
+        .expect_error("other", "max_outgoing_packet_size_bytes=100")?;
+    outcomes.at(2).expect_ok()
 }

@@ -14,4 +14,5 @@ mod limits;
 mod permissions;
 mod publish;
 mod serve;
+mod sessions;
 mod topics;

@@ -1,0 +1,120 @@
+//! A session that the broker keeps brings messages that the guest never asked for: they are none of its business.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use end_to_end::{
+    broker::{
+        packet::PacketKind::*,
+        scripted::{Script, ScriptedBroker},
+    },
+    probe::{Content, Probe, Qos},
+};
+
+const KEPT: &str = "?client_id=cat&clean_session=false";
+
+/// A PUBLISH to the topic `t`, of more than one byte of length and less than 2 MiB.
+fn publish(qos: u8, id: u16, payload: usize) -> Vec<u8> {
+    let mut body = vec![0, 1, b't'];
+    if qos > 0 {
+        body.extend(id.to_be_bytes());
+    }
+    body.resize(body.len() + payload, b'x');
+    let length = body.len();
+    let mut packet = vec![0x30 | qos << 1];
+    packet.extend([
+        (length & 0x7f) as u8 | 0x80,
+        (length >> 7 & 0x7f) as u8 | 0x80,
+        (length >> 14) as u8,
+    ]);
+    packet.extend(body);
+    packet
+}
+
+fn pubrel(id: u16) -> Vec<u8> {
+    let [high, low] = id.to_be_bytes();
+    vec![0x62, 2, high, low]
+}
+
+#[test]
+fn messages_for_the_session_are_acknowledged_and_dropped() -> Result<()> {
+    let script = Script::new()
+        .receive(Connect)
+        .acknowledge(Connect)
+        .receive(Publish)
+        .send(publish(0, 0, 10))
+        .send(publish(1, 9, 300_000))
+        .send(publish(2, 10, 0))
+        .receive(PubAck)
+        .receive(PubRec)
+        .send(pubrel(10))
+        .receive(PubComp)
+        .acknowledge(Publish);
+    let broker = ScriptedBroker::start([script])?;
+    Probe::new()
+        .open(&format!("{}{KEPT}", broker.url()))
+        .publish("pets", Qos::AtLeastOnce, "a cat")
+        .drop_connection()
+        .run()?
+        .expect_ok()?;
+    let kinds = broker.finish()?.remove(0).kinds();
+    ensure!(
+        kinds == [Connect, Publish, PubAck, PubRec, PubComp, Disconnect],
+        "{kinds:?}"
+    );
+    Ok(())
+}
+
+/// What comes in between the last Ok and the close would reset the connection, and with it what is still on its way.
+#[test]
+fn a_message_on_its_way_survives_the_drop() -> Result<()> {
+    let script = Script::new()
+        .receive(Connect)
+        .acknowledge(Connect)
+        // The guest is done by then, and has dropped the connection.
+        .wait(Duration::from_secs(1))
+        .send(publish(0, 0, 10))
+        .wait(Duration::from_millis(200))
+        .receive(Publish)
+        .receive(Disconnect)
+        .close();
+    let broker = ScriptedBroker::start([script])?;
+    Probe::new()
+        .open(&format!("{}{KEPT}", broker.url()))
+        .publish("pets", Qos::AtMostOnce, Content::Size(1_500_000))
+        .drop_connection()
+        .run()?
+        .expect_ok()?;
+    let ledger = broker.finish()?.remove(0);
+    ensure!(
+        ledger.kinds() == [Connect, Publish, Disconnect],
+        "{ledger:?}"
+    );
+    Ok(())
+}
+
+/// An id that an earlier connection left half way would make a broker drop the new message.
+#[test]
+fn packet_ids_of_a_kept_session_do_not_all_begin_at_1() -> Result<()> {
+    let broker = ScriptedBroker::start(vec![Script::behave(); 3])?;
+    let address = format!("{}{KEPT}", broker.url());
+    let publish = |probe: Probe| {
+        probe
+            .open(&address)
+            .publish("pets", Qos::AtLeastOnce, "a cat")
+            .drop_connection()
+    };
+    publish(publish(publish(Probe::new()))).run()?.expect_ok()?;
+    let ids: Vec<_> = broker
+        .finish()?
+        .iter()
+        .flat_map(|ledger| {
+            ledger
+                .publications()
+                .filter_map(|it| it.packet_id)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    ensure!(ids.len() == 3 && ids != [1, 1, 1], "{ids:?}");
+    Ok(())
+}
