@@ -116,8 +116,8 @@ pub struct Ledger {
     pub received: Vec<Received>,
     /// The pieces in which the bytes came: one for each read.
     pub chunks: Vec<Chunk>,
-    /// What is left of a packet that never came whole.
-    pub unparsed: Vec<u8>,
+    /// How many bytes are left of a packet that never came whole.
+    pub unparsed: usize,
     /// How the connection ended.
     pub end: End,
 }
@@ -417,7 +417,7 @@ impl Player {
         Ledger {
             received: self.received,
             chunks: self.chunks,
-            unparsed: self.buffer,
+            unparsed: self.buffer.len(),
             end,
         }
     }
