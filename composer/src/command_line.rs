@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{component::Component, names::InterfaceName};
+use outbound_hosts::environment_name;
+
+use crate::{component::Component, inspect::Import, names::InterfaceName, settings::Settings};
 
 /// The `wasmtime` subcommand that runs a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,15 +20,24 @@ pub enum Runner {
 }
 
 /// How `wasmtime` runs a component, with all that it imports, and with it the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     runner: Runner,
     http: bool,
+    /// The environment variables that must be set.
+    unset: Vec<String>,
 }
 
 impl CommandLine {
-    /// How to run `component`; `None` if it exports nothing that `wasmtime` runs, that is, if it is a library.
-    pub(crate) fn of(component: &Component) -> Option<Self> {
+    /// How to run `component` with `settings` inside; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
+    /// library, or if it imports what not every WASI 0.2 host has.
+    pub(crate) fn of(component: &Component, settings: Option<&Settings>) -> Option<Self> {
+        if Import::all(component)
+            .iter()
+            .any(|import| !import.provider.is_everywhere())
+        {
+            return None;
+        }
         let exports = |package, interface| {
             component.exports().any(|(name, _)| {
                 InterfaceName::parse(name).is_some_and(|name| {
@@ -47,7 +58,16 @@ impl CommandLine {
         let http = component
             .imports()
             .any(|(name, _)| name.starts_with("wasi:http/"));
-        Some(Self { runner, http })
+        let unset = settings
+            .into_iter()
+            .flat_map(Settings::unset_variables)
+            .map(environment_name)
+            .collect();
+        Some(Self {
+            runner,
+            http,
+            unset,
+        })
     }
 
     /// The subcommand.
@@ -55,7 +75,8 @@ impl CommandLine {
         self.runner
     }
 
-    /// The program and its arguments, for the component in the file `path`.
+    /// The program and its arguments, for the component in the file `path`. Where a variable must be set, its value is
+    /// `VALUE`, to be edited.
     pub fn arguments(&self, path: &str) -> Vec<String> {
         let mut arguments = vec!["wasmtime"];
         match self.runner {
@@ -69,9 +90,12 @@ impl CommandLine {
             true => format!("./{path}"),
             false => path.to_owned(),
         };
+        let unset = self.unset.iter();
+        let environment = unset.flat_map(|name| ["--env".to_owned(), format!("{name}=VALUE")]);
         arguments
             .into_iter()
             .map(str::to_owned)
+            .chain(environment)
             .chain([path])
             .collect()
     }
@@ -99,7 +123,11 @@ mod tests {
 
     fn line(text: &str, path: &str) -> Option<String> {
         let component = Component::parse(decode(text.as_bytes()).unwrap().0.into_owned()).unwrap();
-        CommandLine::of(&component).map(|line| line.shell(path))
+        let settings = Settings::new()
+            .variable("set", Some("1".into()))
+            .variable("unset_one", None);
+        let settings = text.contains("(;unset;)").then_some(&settings);
+        CommandLine::of(&component, settings).map(|line| line.shell(path))
     }
 
     const RUN: &str = "(instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i))";
@@ -134,6 +162,23 @@ mod tests {
                 "(component (instance $i) (export \"wasi:cli/run@0.3.0\" (instance $i)))",
                 "a.wasm"
             ),
+            None
+        );
+    }
+
+    #[test]
+    fn what_must_be_set_is_in_the_line() {
+        assert_eq!(
+            line(&format!("(component (;unset;) {RUN})"), "a.wasm").unwrap(),
+            "wasmtime run -Sinherit-network -Sallow-ip-name-lookup --env SPIN_VARIABLE_UNSET_ONE=VALUE a.wasm"
+        );
+    }
+
+    #[test]
+    fn wasmtime_does_not_run_what_needs_more_than_wasi() {
+        let leftover = "(import \"fermyon:spin/key-value@2.0.0\" (func))";
+        assert_eq!(
+            line(&format!("(component {leftover} {RUN})"), "a.wasm"),
             None
         );
     }

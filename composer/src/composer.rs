@@ -13,13 +13,14 @@ use crate::{
     guest::{Guest, GuestError},
     interface::{self, Mismatch},
     names::{
-        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, NETWORK_INTERFACE, TOOL_NAME,
-        TOOL_VERSION, VARIABLES_INTERFACE,
+        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION,
+        VARIABLES_INTERFACE,
     },
     plug::{Joint, PlugError, plug},
     settings::{Settings, SettingsError},
     shape::{self, Unsupported},
     types::{Comparison, Fit, Scope},
+    unbound::unbound,
     wasi::Provider,
 };
 
@@ -247,10 +248,7 @@ impl Composer {
             leftovers,
             raised,
             plugged: plugged.into_iter().map(String::from).collect(),
-            has_own_sockets: guest
-                .component
-                .imports()
-                .any(|(name, _)| compatible(name) == compatible(NETWORK_INTERFACE)),
+            unbound: unbound(guest.component.imports().map(|(name, _)| name)),
         })
     }
 }

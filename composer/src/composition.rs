@@ -14,7 +14,7 @@ pub struct Composition {
     pub(crate) leftovers: Vec<Leftover>,
     pub(crate) raised: Vec<(String, String)>,
     pub(crate) plugged: Vec<String>,
-    pub(crate) has_own_sockets: bool,
+    pub(crate) unbound: Vec<String>,
 }
 
 impl Composition {
@@ -61,15 +61,15 @@ impl Composition {
         Settings::read(&self.component.bytes)
     }
 
-    /// Whether the app can open connections of its own, without the adapter: it imports WASI's sockets and a network.
-    /// What it does with them no list of allowed hosts limits.
-    pub fn has_own_sockets(&self) -> bool {
-        self.has_own_sockets
+    /// The imports of the app, without versions, by which it reaches hosts itself and not through the adapter: those of
+    /// WASI's HTTP client and sockets. What it does with them no list of allowed hosts binds.
+    pub fn unbound_imports(&self) -> &[String] {
+        &self.unbound
     }
 
-    /// How to run it with `wasmtime`; `None` if it is a library.
+    /// How to run it with `wasmtime`; `None` if it is a library, or has [leftovers](Self::leftovers).
     pub fn command_line(&self) -> Option<CommandLine> {
-        CommandLine::of(&self.component)
+        CommandLine::of(&self.component, self.settings().as_ref())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     guest::{Form, Guest, GuestError},
     names::{MQTT_INTERFACE, MqttName, VARIABLES_INTERFACE},
     settings::Settings,
+    unbound::unbound_in,
     wasi::Provider,
 };
 
@@ -31,7 +32,11 @@ pub struct Inspection {
     /// The settings that are composed in: those of the input if it is composed already (or an adapter), else the
     /// composer's. `None` if there are none in the input, as after another tool.
     pub settings: Option<Settings>,
-    /// How to run the result (or, composed already, the input); `None` if that is a library, or if it can't be composed.
+    /// If a list of allowed hosts is composed in (or would be): the imports of the app, without versions, by which it
+    /// reaches hosts itself, so that the list does not bind it. Else empty.
+    pub unbound_imports: Vec<String>,
+    /// How to run the result (or, composed already, the input); `None` if that is a library, if the host must provide more
+    /// than WASI 0.2, or if it can't be composed.
     #[serde(skip)]
     pub command: Option<CommandLine>,
 }
@@ -135,23 +140,33 @@ impl Composer {
             )) => Settings::read(&guest.component.bytes),
             Err(_) => Some(self.settings.clone()),
         };
-        let (socket, host, command) = match composition {
+        let (socket, host, unbound_imports, command) = match composition {
             Ok(composition) => {
                 let socket = Socket::Ready {
                     import: MQTT_INTERFACE,
                 };
-                (socket, composition.imports(), composition.command_line())
+                let command = composition.command_line();
+                (socket, composition.imports(), composition.unbound, command)
             }
             Err(
                 reason @ ComposeError::Guest(
                     GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged,
                 ),
             ) => {
-                let command = CommandLine::of(&guest.component);
-                (Socket::Composed { reason }, imports.clone(), command)
+                let command = CommandLine::of(&guest.component, settings.as_ref());
+                let unbound = unbound_in(&guest.component.bytes);
+                (
+                    Socket::Composed { reason },
+                    imports.clone(),
+                    unbound,
+                    command,
+                )
             }
-            Err(reason) => (Socket::Refused { reason }, Vec::new(), None),
+            Err(reason) => (Socket::Refused { reason }, Vec::new(), Vec::new(), None),
         };
+        let is_limited = settings
+            .as_ref()
+            .is_some_and(|settings| settings.permitted().is_some());
         Ok(Inspection {
             form: guest.form,
             exports: guest
@@ -162,7 +177,14 @@ impl Composer {
             settings,
             imports,
             socket,
-            host,
+            host: host
+                .into_iter()
+                .filter(|import| import.provider != Provider::NotNeeded)
+                .collect(),
+            unbound_imports: match is_limited {
+                true => unbound_imports,
+                false => Vec::new(),
+            },
             command,
         })
     }

@@ -46,6 +46,7 @@ mod resources;
 mod settings;
 mod shape;
 mod types;
+mod unbound;
 mod wasi;
 
 pub use adapter::AdapterError;

@@ -11,9 +11,6 @@ pub(crate) const VARIABLES_INTERFACE: &str = "fermyon:spin/variables@2.0.0";
 /// WASI's environment, which the adapter exports as well: with what the settings add.
 pub(crate) const ENVIRONMENT_INTERFACE: &str = "wasi:cli/environment@0.2.0";
 
-/// WASI's interface without which no socket reaches anything.
-pub(crate) const NETWORK_INTERFACE: &str = "wasi:sockets/instance-network@0.2.0";
-
 /// Spin's MQTT in any version.
 const MQTT_UNVERSIONED: &str = "fermyon:spin/mqtt";
 

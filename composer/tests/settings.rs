@@ -167,8 +167,11 @@ fn settings_that_are_wrong_are_refused() {
 fn sockets_of_the_app_are_told() {
     let network = r#"(import "wasi:sockets/instance-network@0.2.6" (instance))"#;
     let tcp = r#"(import "wasi:sockets/tcp@0.2.6" (instance))"#;
-    assert!(compose(&app(&[network])).unwrap().has_own_sockets());
-    assert!(!compose(&app(&[tcp])).unwrap().has_own_sockets());
+    assert_eq!(
+        compose(&app(&[network, tcp])).unwrap().unbound_imports(),
+        ["wasi:sockets/instance-network", "wasi:sockets/tcp"]
+    );
+    assert!(compose(&app(&[])).unwrap().unbound_imports().is_empty());
 }
 
 #[test]

@@ -9,15 +9,15 @@ use anstream::AutoStream;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
-use spin_mqtt_composer::{Form, Import, Inspection, MQTT_INTERFACE, Provider, Settings, Socket};
+use spin_mqtt_composer::{Form, Import, Inspection, MQTT_INTERFACE, Provider, Socket};
 
 use super::{
     PlugOptions,
     compose::default_output,
     input,
-    report::{BOLD, LIBRARY, plain_line},
+    report::{BOLD, plain_line},
     settings::SettingsOptions,
-    summary::{permissions, unset},
+    summary::{permissions, run_line, unbound, unset},
     usage,
 };
 
@@ -82,7 +82,10 @@ struct Report<'a> {
 }
 
 fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result<()> {
-    let command = inspection.command.map(|command| command.arguments(file));
+    let command = inspection
+        .command
+        .as_ref()
+        .map(|command| command.arguments(file));
     serde_json::to_writer_pretty(
         &mut *out,
         &Report {
@@ -134,7 +137,7 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     );
     // An adapter has settings too.
     if composed || inspection.exports.iter().any(|name| name == MQTT_INTERFACE) {
-        settings(out, inspection.settings.as_ref())?;
+        settings(out, inspection)?;
     }
     if !composed {
         return Ok(());
@@ -143,19 +146,21 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     for package in packages(&inspection.host) {
         writeln!(out, "  {package}")?;
     }
-    match inspection.command {
-        Some(command) => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", command.shell(file)),
-        None => writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {LIBRARY}"),
-    }
+    let run = run_line(inspection.command.as_ref(), &inspection.host, file);
+    writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", plain_line(&run))
 }
 
-fn settings(out: &mut impl Write, settings: Option<&Settings>) -> io::Result<()> {
+fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
+    let settings = inspection.settings.as_ref();
     writeln!(out, "\n{BOLD}it may reach{BOLD:#}")?;
     for (heading, text) in permissions(settings) {
         match heading {
             "permits" => writeln!(out, "  {}", plain_line(&text))?,
             heading => writeln!(out, "  {heading}: {}", plain_line(&text))?,
         }
+    }
+    for text in unbound(&inspection.unbound_imports) {
+        writeln!(out, "  note: {}", plain_line(&text))?;
     }
     let Some(settings) = settings else {
         return Ok(());

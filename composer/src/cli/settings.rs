@@ -8,11 +8,12 @@ use super::usage;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsOptions {
-    /// Let the app reach what ENTRY names (scheme://host:port) and nothing that no such option names; repeatable.
+    /// Let the app reach the brokers that ENTRY names (scheme://host:port) and no others; repeatable. It does not bind what the
+    /// app reaches without the adapter: by wasi:http, or by sockets of its own.
     #[arg(long, value_name = "ENTRY")]
     allow_host: Vec<String>,
 
-    /// Let the app reach no host.
+    /// Let the app reach no broker.
     #[arg(long, conflicts_with = "allow_host")]
     deny_all: bool,
 

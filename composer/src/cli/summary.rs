@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anstream::eprintln;
-use spin_mqtt_composer::{Composition, Form, Manifest, ManifestComponent, Settings};
+use spin_mqtt_composer::{
+    CommandLine, Composition, Form, Import, Manifest, ManifestComponent, Settings,
+};
 
 use super::{
     input,
@@ -40,10 +42,12 @@ impl Summary<'_> {
             true => Path::new("app.composed.wasm"),
             false => self.output,
         };
-        match composition.command_line() {
-            Some(command) => line("run", &command.shell(&path.display().to_string())),
-            None => line("run", LIBRARY),
-        }
+        let command = composition.command_line();
+        let path = path.display().to_string();
+        line(
+            "run",
+            &run_line(command.as_ref(), &composition.imports(), &path),
+        );
     }
 
     fn made(&self) {
@@ -71,11 +75,10 @@ impl Summary<'_> {
             line(heading, &text);
         }
         let is_limited = settings.is_some_and(|settings| settings.permitted().is_some());
-        if is_limited && self.composition.has_own_sockets() {
-            line(
-                "note",
-                "the app imports wasi:sockets itself, and no list limits what it does with them",
-            );
+        if is_limited {
+            for text in unbound(self.composition.unbound_imports()) {
+                line("note", &text);
+            }
         }
     }
 
@@ -118,6 +121,39 @@ impl Summary<'_> {
 /// Prints a line under a heading.
 pub(super) fn line(heading: &str, text: &str) {
     eprintln!("{BOLD}{heading:>8}{BOLD:#} {}", plain_line(text));
+}
+
+/// What no list binds, of an app with these imports: a line for each package of them.
+pub(super) fn unbound(imports: &[String]) -> Vec<String> {
+    let mut packages: Vec<&str> = Vec::new();
+    for import in imports {
+        // All of the sockets are one way, the HTTP client is another.
+        let way = match import.starts_with("wasi:sockets/") {
+            true => "wasi:sockets",
+            false => import,
+        };
+        if !packages.contains(&way) {
+            packages.push(way);
+        }
+    }
+    packages
+        .iter()
+        .map(|way| format!("the app imports {way}: the list does not bind it, the host does"))
+        .collect()
+}
+
+/// How to run what is in the file `path` and imports `imports`.
+pub(super) fn run_line(command: Option<&CommandLine>, imports: &[Import], path: &str) -> String {
+    let special: Vec<_> = imports
+        .iter()
+        .filter(|import| !import.provider.is_everywhere())
+        .map(|import| import.name.as_str())
+        .collect();
+    match command {
+        Some(command) => command.shell(path),
+        None if special.is_empty() => LIBRARY.to_owned(),
+        None => format!("on a host that provides {}", special.join(", ")),
+    }
 }
 
 /// How a variable gets the value that it lacks.

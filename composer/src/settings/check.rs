@@ -37,7 +37,7 @@ impl Settings {
                     .map(|e| e.message().to_owned()),
                 // It gets its value where it runs.
                 Err(Unresolved::Unset(_)) => None,
-                Err(unfit @ Unresolved::Unfit(_)) => Some(unfit.message()),
+                Err(unfit) => Some(unfit.message()),
             };
             Some(Permission {
                 entry,

@@ -1,0 +1,89 @@
+//! The app's own ways to the network, which a list of allowed hosts does not bind: the adapter enforces the list, and
+//! these go past it.
+
+use wasmparser::{Parser, Payload};
+
+use crate::names::{InterfaceName, MQTT_INTERFACE};
+
+/// What of `imports`, an app's, reaches hosts without the adapter, each once and without its version:
+/// `wasi:http/outgoing-handler` (from WASI 0.3 on `wasi:http/client`), and WASI's sockets.
+pub(crate) fn unbound<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut unbound = Vec::new();
+    for name in imports.into_iter().filter_map(InterfaceName::parse) {
+        let is_way = match name.package {
+            "wasi:http" => ["outgoing-handler", "client"].contains(&name.interface),
+            "wasi:sockets" => true,
+            _ => false,
+        };
+        let path = format!("{}/{}", name.package, name.interface);
+        if is_way && !unbound.contains(&path) {
+            unbound.push(path);
+        }
+    }
+    unbound
+}
+
+/// The same for `bytes`, a composition: of the component in it that imports MQTT. Its own imports would not do, for the
+/// adapter's sockets are among them.
+pub(crate) fn unbound_in(bytes: &[u8]) -> Vec<String> {
+    // The imports of the component that is being read, at the end those around it.
+    let mut around: Vec<Vec<String>> = Vec::new();
+    let mut imports: Vec<String> = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        // It has been validated: there is nothing to tell of an error that would have been told.
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                around.push(std::mem::take(&mut imports));
+            }
+            Payload::ComponentImportSection(section) => {
+                let names = section.into_iter().flatten();
+                imports.extend(names.map(|import| import.name.name.to_owned()));
+            }
+            Payload::End(_) => {
+                if imports.iter().any(|name| name == MQTT_INTERFACE) {
+                    return unbound(imports.iter().map(String::as_str));
+                }
+                imports = around.pop().unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_past_the_adapter_are_found() {
+        let imports = [
+            "wasi:http/types@0.2.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:sockets/tcp@0.2.6",
+            "wasi:io/poll@0.2.0",
+            "run",
+        ];
+        let ways = ["wasi:http/outgoing-handler", "wasi:sockets/tcp"];
+        assert_eq!(unbound(imports), ways);
+    }
+
+    #[test]
+    fn in_a_composition_they_are_the_apps_and_not_the_adapters() {
+        let text = format!(
+            r#"(component
+                (import "wasi:sockets/udp@0.2.0" (instance))
+                (component (import "wasi:sockets/tcp@0.2.0" (instance)))
+                (component
+                    (import "{MQTT_INTERFACE}" (instance))
+                    (core module)
+                    (component)
+                    (import "wasi:http/outgoing-handler@0.2.0" (instance))))"#
+        );
+        let bytes = wat::parse_str(text).unwrap();
+        assert_eq!(unbound_in(&bytes), ["wasi:http/outgoing-handler"]);
+        assert_eq!(unbound_in(b"\0asm"), [""; 0]);
+    }
+}
