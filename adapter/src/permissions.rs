@@ -15,12 +15,15 @@ pub(crate) fn permit(address: &Address) -> bool {
     let Some(entries) = &settings.allowed_hosts else {
         return true;
     };
-    let mut report = String::new();
+    let mut reasons = String::new();
     for entry in entries {
         match permits(settings, entry, address) {
             Ok(true) => return true,
             Ok(false) => {}
+            // A few are enough to see what is wrong, and a stream that is full would lose the rest.
+            Err(_) if reasons.len() > MAX_REASONS => {}
             Err(reason) => {
+                let entry = entry.trim_ascii();
                 let line = [
                     "spin-mqtt: the entry `",
                     entry,
@@ -28,7 +31,7 @@ pub(crate) fn permit(address: &Address) -> bool {
                     &reason,
                     "\n",
                 ];
-                report.push_str(&line.concat());
+                reasons.push_str(&line.concat());
             }
         }
     }
@@ -39,11 +42,14 @@ pub(crate) fn permit(address: &Address) -> bool {
         " is not permitted; this entry would permit it: ",
         &location,
         "\n",
+        &reasons,
     ];
-    report.push_str(&line.concat());
-    stderr::print(&report);
+    stderr::print(&line.concat());
     false
 }
+
+/// How many bytes of reasons are given, and one more line.
+const MAX_REASONS: usize = 1024;
 
 fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, String> {
     let template = Template::new(entry).map_err(|error| error.message())?;

@@ -1,6 +1,6 @@
 //! Spin's variables, over those that were composed in.
 
-use outbound_hosts::{Template, is_variable_name};
+use outbound_hosts::{Template, Unresolved, is_variable_name};
 
 use crate::{
     Adapter,
@@ -27,6 +27,9 @@ impl Guest for Adapter {
         Template::new(template)
             .map_err(|error| Error::Other(error.message()))?
             .resolve(|name| settings.variable(name))
-            .map_err(|error| Error::Undefined(error.message()))
+            .map_err(|error| match error {
+                Unresolved::TooLong(_) => Error::Other(error.message()),
+                error => Error::Undefined(error.message()),
+            })
     }
 }

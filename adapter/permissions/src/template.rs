@@ -9,6 +9,12 @@ pub struct Template<'a> {
     text: &'a str,
 }
 
+/// The most that values may fill a template to, in bytes: many places for a long value would fill the memory.
+const MAX_FILLED: usize = 1024 * 1024;
+
+/// The longest value in an entry, in bytes, which is that of the longest host name.
+const MAX_ENTRY_VALUE: usize = 253;
+
 /// A piece of a template.
 enum Part<'a> {
     Text(&'a str),
@@ -77,7 +83,13 @@ impl<'a> Template<'a> {
         for part in self.parts().map_while(Result::ok) {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Variable(name) => filled.push_str(&value(name)?),
+                Part::Variable(name) => {
+                    let value = value(name)?;
+                    if filled.len() + value.len() > MAX_FILLED {
+                        return Err(Unresolved::TooLong(name));
+                    }
+                    filled.push_str(&value);
+                }
             }
         }
         Ok(filled)
@@ -127,7 +139,7 @@ fn fits_entry(value: &str) -> bool {
         .strip_prefix('[')
         .and_then(|value| value.strip_suffix(']'))
         .is_some_and(|value| Ipv6Addr::from_str(value).is_ok());
-    !value.is_empty() && (plain && dots_within || ipv6)
+    (1..=MAX_ENTRY_VALUE).contains(&value.len()) && (plain && dots_within || ipv6)
 }
 
 /// Whether `name` can name a variable: lower-case letters, digits and single `_`, from a letter to a letter or digit.
@@ -184,6 +196,8 @@ pub enum Unresolved<'a> {
     Unset(&'a str),
     /// The value of the variable of this name would change the shape of an entry.
     Unfit(&'a str),
+    /// With the value of the variable of this name the text would be longer than 1 MiB.
+    TooLong(&'a str),
 }
 
 impl Unresolved<'_> {
@@ -202,6 +216,12 @@ impl Unresolved<'_> {
                 "the value of the variable `",
                 name,
                 "` is not a host name, an IP address or a number",
+            ]
+            .concat(),
+            Self::TooLong(name) => [
+                "with the value of the variable `",
+                name,
+                "` it is longer than 1 MiB",
             ]
             .concat(),
         }

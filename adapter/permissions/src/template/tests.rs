@@ -107,6 +107,18 @@ fn a_value_cannot_change_the_shape_of_an_entry() {
     }
 }
 
+/// A short text must not become one that fills the memory.
+#[test]
+fn what_a_template_becomes_has_a_bound() {
+    let text = "{{ v }}".repeat(10);
+    let template = Template::new(&text).unwrap();
+    let fill = |bytes: usize| template.resolve(|_| Some("x".repeat(bytes)));
+    assert_eq!(fill(100_000).map(|text| text.len()), Ok(1_000_000));
+    assert_eq!(fill(200_000), Err(Unresolved::TooLong("v")));
+    let long = template.resolve_entry(|_| Some("x".repeat(254)));
+    assert_eq!(long, Err(Unresolved::Unfit("v")));
+}
+
 #[test]
 fn names_of_variables() {
     for name in ["a", "broker", "a1", "a_b", "a_1_b2"] {
