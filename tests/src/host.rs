@@ -80,6 +80,12 @@ impl Serve {
         self.process.stderr()
     }
 
+    /// Waits until a line with `text` in it stands on stderr: what a guest wrote may come later than its answer.
+    pub fn await_stderr(&self, text: &str) -> Result<()> {
+        self.process
+            .await_line(START_LIMIT, |line| line.contains(text).then_some(()))
+    }
+
     /// Posts `body` and returns the status code and the text of the answer.
     pub fn post(&self, body: &[u8]) -> Result<(u16, String)> {
         let agent: ureq::Agent = ureq::Agent::config_builder()

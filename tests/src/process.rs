@@ -135,7 +135,7 @@ impl Running {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = lines
                 .recv_timeout(left)
-                .map_err(|_| anyhow!("it did not say that it is ready: {}", self.stderr()))?;
+                .map_err(|_| anyhow!("the line did not come: {}", self.stderr()))?;
             if let Some(found) = find(&line) {
                 return Ok(found);
             }

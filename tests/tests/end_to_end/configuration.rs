@@ -49,7 +49,7 @@ component = "rust-outbound-mqtt"
 [component.rust-outbound-mqtt]
 environment = {{ MQTT_ADDRESS = "{broker}?client_id=rust-client", MQTT_USERNAME = "", MQTT_PASSWORD = "", MQTT_KEEP_ALIVE_INTERVAL = "30" }}
 source = {source:?}
-allowed_outbound_hosts = ["mqtt://*:*"]
+allowed_outbound_hosts = ["{broker}", "https://example.com"]
 [component.rust-outbound-mqtt.build]
 command = "cargo build --target wasm32-wasip1 --release"
 "#

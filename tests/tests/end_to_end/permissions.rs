@@ -10,6 +10,7 @@ use end_to_end::{
     broker::Access,
     compose::Composed,
     guest::Guest,
+    host::Serve,
     on_each_broker,
     probe::{Probe, Qos},
     subscriber::Subscriber,
@@ -203,6 +204,11 @@ fn no_value_of_a_variable_widens_an_entry() -> Result<()> {
             stderr.contains("the value of the variable `broker`"),
             "{value}: {stderr}"
         );
+        // It may be a secret.
+        ensure!(
+            value.is_empty() || !stderr.contains(&format!("`{value}`")),
+            "{stderr}"
+        );
     }
     // And a port is a port.
     let options = [
@@ -240,4 +246,77 @@ impl Manifest {
     fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("spin.toml")
     }
+}
+
+/// As on Spin.
+#[test]
+fn a_manifest_without_a_list_permits_nothing() -> Result<()> {
+    let listener = Untouched::new()?;
+    let manifest = Manifest::new(COMPONENT)?;
+    let probe = Composed::from_input(&manifest.path(), &["--source", &manifest.source])?;
+    let outcomes = Probe::new()
+        .component(&probe.path())
+        .open(&format!("mqtt://{}", listener.address()?))
+        .run()?;
+    outcomes
+        .last()
+        .expect_error("connection-failed", "is not permitted")?;
+    listener.expect_untouched()
+}
+
+/// Nobody learns more of what is not permitted than that: not whether its name exists, nor whether we speak its protocol.
+#[test]
+fn what_is_not_permitted_is_not_looked_at_any_further() -> Result<()> {
+    let probe = Composed::new(Guest::Probe, &["--allow-host", "mqtt://good.example"])?;
+    let outcomes = Probe::new()
+        .component(&probe.path())
+        .options(&["-Sinherit-network"])
+        .open("mqtt://name-that-cannot-be-looked-up.invalid")
+        .open("mqtts://good.example:1883")
+        .open_as("mqtt://evil.example", "", "a password without a user", 30)
+        .run()?;
+    for outcome in outcomes.into_vec() {
+        outcome.expect_error("connection-failed", "is not permitted")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_of_an_http_host_is_denied_as_well() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = format!("mqtt://{}", listener.address()?);
+    for guest in [Guest::SpinSdk5Wasip1, Guest::SpinSdk5Wasip2] {
+        let app = Composed::new(guest, &["--deny-all"])?;
+        let serve = Serve::start(&app.path(), &[("MQTT_ADDRESS", &address)])?;
+        let (status, text) = serve.post(b"a cat")?;
+        ensure!(
+            status == 500 && text.contains("is not permitted"),
+            "{status} {text}"
+        );
+        serve.await_stderr("this entry would permit it")?;
+    }
+    listener.expect_untouched()
+}
+
+/// The same file moves between environments.
+#[test]
+fn a_manifests_variable_is_overridden_where_the_app_runs() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    let manifest = Manifest::new(&format!(
+        "[variables]\nbroker = {{ default = \"127.0.0.1\", secret = true }}\n{COMPONENT}\
+         allowed_outbound_hosts = [\"mqtt://{{{{ broker }}}}:{}\"]\n",
+        address.port()
+    ))?;
+    let probe = Composed::from_input(&manifest.path(), &["--source", &manifest.source])?;
+    let run = |probe: Probe| probe.open(&format!("mqtt://{address}")).run();
+    let denied = run(Probe::new()
+        .component(&probe.path())
+        .env("SPIN_VARIABLE_BROKER", "hush.example"))?;
+    denied
+        .last()
+        .expect_error("connection-failed", "is not permitted")?;
+    listener.expect_untouched()?;
+    ensure!(!denied.stderr().contains("hush"), "{}", denied.stderr());
+    run(Probe::new().component(&probe.path()))?.expect_ok()
 }
