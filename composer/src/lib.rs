@@ -58,7 +58,10 @@ pub use composition::Composition;
 pub use guest::{Form, GuestError};
 pub use inspect::{Import, Inspection, Socket, imports_mqtt};
 pub use interface::Mismatch;
-pub use manifest::{Extra, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError};
+pub use manifest::{
+    Extra, InlineComponent, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError,
+    UnknownKey,
+};
 pub use names::MQTT_INTERFACE;
 pub use plug::PlugError;
 pub use settings::{Permission, Settings, SettingsError};

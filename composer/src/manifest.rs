@@ -1,7 +1,8 @@
 //! `spin.toml`, the manifest of a Spin application, version 2: what of it decides how a component is composed.
 //!
 //! Keys that say nothing about that are ignored: triggers, builds, dependencies, and what later versions of Spin add.
-//! Components that stand in their trigger and have no id are not read.
+//! Components that stand in their trigger and have no id are not read. What no version of Spin that is known here has is
+//! [told](Manifest::unknown_keys), for it may be misspelt.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,8 +18,10 @@ use crate::settings::{Settings, check_name};
 mod error;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use error::ManifestError;
+pub use unread::{InlineComponent, UnknownKey};
 
 /// The largest manifest that is read, in bytes: a hundred times what a large one has.
 pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
@@ -28,14 +31,19 @@ pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
 pub struct Manifest {
     variables: BTreeMap<String, Variable>,
     components: BTreeMap<String, ManifestComponent>,
+    inline: Vec<InlineComponent>,
+    unknown: Vec<UnknownKey>,
 }
 
 /// A component of an application, as its manifest has it.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a table with a `source`")]
 pub struct ManifestComponent {
     source: Source,
     #[serde(default)]
     allowed_outbound_hosts: Vec<String>,
+    /// What Spin had before `allowed_outbound_hosts`, of whatever form.
+    allowed_http_hosts: Option<toml::Value>,
     #[serde(default)]
     environment: BTreeMap<String, Value>,
     #[serde(default)]
@@ -61,6 +69,7 @@ enum Source {
 
 /// A variable of the application.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a table such as `{ default = \"…\" }` or `{ required = true }`")]
 struct Variable {
     default: Option<Value>,
     #[serde(default)]
@@ -101,6 +110,8 @@ struct Document {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Extra {
+    /// `allowed_http_hosts`.
+    AllowedHttpHosts,
     /// `files`.
     Files,
     /// `key_value_stores`.
@@ -115,6 +126,7 @@ impl Extra {
     /// The manifest's key.
     pub fn key(self) -> &'static str {
         match self {
+            Self::AllowedHttpHosts => "allowed_http_hosts",
             Self::Files => "files",
             Self::KeyValueStores => "key_value_stores",
             Self::SqliteDatabases => "sqlite_databases",
@@ -125,6 +137,7 @@ impl Extra {
     /// What is to be done about it.
     pub fn advice(self) -> &'static str {
         match self {
+            Self::AllowedHttpHosts => "unsupported: use allowed_outbound_hosts",
             Self::Files => "the host must give the files (wasmtime: `--dir HOST::GUEST`)",
             Self::KeyValueStores | Self::SqliteDatabases | Self::AiModels => {
                 "unsupported: only a Spin host provides it"
@@ -169,10 +182,25 @@ impl Manifest {
         if document.component.is_empty() {
             return Err(ManifestError::NoComponents);
         }
+        let table: toml::Table = toml(text)?;
         Ok(Self {
             variables: document.variables,
             components: document.component,
+            inline: unread::inline_components(&table),
+            unknown: unread::unknown_keys(&table),
         })
+    }
+
+    /// The components that stand in their trigger, which are not supported: they have no id.
+    pub fn inline_components(&self) -> &[InlineComponent] {
+        &self.inline
+    }
+
+    /// The keys that Spin does not know and that are ignored: at the top, of variables, and of the component `id`.
+    pub fn unknown_keys(&self, id: &str) -> impl Iterator<Item = &UnknownKey> {
+        self.unknown
+            .iter()
+            .filter(move |key| key.component.as_deref().is_none_or(|own| own == id))
     }
 
     /// The components and their ids, in the order of the ids.
@@ -263,7 +291,7 @@ impl ManifestComponent {
         Err(ManifestError::Remote {
             id: id.to_owned(),
             kind,
-            location: location.clone(),
+            location: public(location),
         })
     }
 
@@ -279,7 +307,12 @@ impl ManifestComponent {
 
     /// What the manifest gives it that can't be composed in.
     pub fn extras(&self) -> impl Iterator<Item = Extra> {
+        let no_http_hosts = match &self.allowed_http_hosts {
+            None => true,
+            Some(hosts) => hosts.as_array().is_some_and(Vec::is_empty),
+        };
         [
+            (Extra::AllowedHttpHosts, no_http_hosts),
             (Extra::Files, self.files.is_empty()),
             (Extra::KeyValueStores, self.key_value_stores.is_empty()),
             (Extra::SqliteDatabases, self.sqlite_databases.is_empty()),
@@ -288,6 +321,18 @@ impl ManifestComponent {
         .into_iter()
         .filter_map(|(extra, none)| (!none).then_some(extra))
     }
+}
+
+/// A url without what may be secret: a user and password, and the query.
+fn public(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (scheme, rest) = match url[..end].split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), &url[..end]),
+    };
+    let authority = rest.find('/').unwrap_or(rest.len());
+    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}{}", &rest[host..])
 }
 
 fn toml<T: DeserializeOwned>(text: &str) -> Result<T, ManifestError> {

@@ -109,7 +109,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
                 app: &target.source,
                 app_size: target.bytes.len(),
                 output,
-                manifest: Some((&manifest, target.component)),
+                manifest: Some((&manifest, target.id, target.component)),
             };
             summary.print();
         }
@@ -158,10 +158,13 @@ struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// The components to compose, and why others are passed over of which that is not plain.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
+        let inline = self.manifest.inline_components();
+        // With a source it is plain whose that is, for the others can't have one.
+        let has_choice = options.all || (!inline.is_empty() && options.source.is_none());
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
             (Some(id), ..) => Some(self.manifest.component(id)?),
-            (None, Some(only), None) if !options.all => Some(only),
+            (None, Some(only), None) if !has_choice => Some(only),
             _ => None,
         };
         if let Some((id, component)) = only {
@@ -183,10 +186,10 @@ impl<'a> Sources<'a> {
             ));
         }
 
-        let (mut targets, mut skipped) = (Vec::new(), Vec::new());
+        let (mut targets, mut skipped, mut remotes) = (Vec::new(), Vec::new(), Vec::new());
         for (id, component) in self.manifest.components() {
             if let Err(remote) = component.source(id) {
-                skipped.push(remote.to_string());
+                remotes.push(remote.to_string());
                 continue;
             }
             let target = self.read(id, component)?;
@@ -200,7 +203,27 @@ impl<'a> Sources<'a> {
                 Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
+        skipped.extend(inline.iter().map(|component| {
+            let source = component.source.as_ref();
+            let source = source.map_or_else(String::new, |source| format!(", `{source}`"));
+            format!(
+                "a component that stands in its trigger (`[[trigger.{}]]`{source}) is not supported: give it an id, and a \
+                 table of its own",
+                component.trigger
+            )
+        }));
         match targets.len() {
+            // What must be fetched is the likely one, if nothing else is.
+            0 if !remotes.is_empty() => {
+                remotes.append(&mut skipped);
+                if remotes.len() < self.manifest.components().count() {
+                    remotes.push(format!(
+                        "no component that is here imports MQTT: there are {}",
+                        self.ids()
+                    ));
+                }
+                bail!("{}", remotes.join("\n"))
+            }
             0 => {
                 let reasons: String = skipped.iter().map(|it| format!("\n{it}")).collect();
                 bail!(
@@ -215,7 +238,10 @@ impl<'a> Sources<'a> {
                     ids.join("`, `")
                 )
             }
-            _ => Ok((targets, skipped)),
+            _ => {
+                remotes.append(&mut skipped);
+                Ok((targets, remotes))
+            }
         }
     }
 

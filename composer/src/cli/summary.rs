@@ -18,7 +18,8 @@ pub(super) struct Summary<'a> {
     pub(super) app: &'a Path,
     pub(super) app_size: usize,
     pub(super) output: &'a Path,
-    pub(super) manifest: Option<(&'a Manifest, &'a ManifestComponent)>,
+    /// With the component's id.
+    pub(super) manifest: Option<(&'a Manifest, &'a str, &'a ManifestComponent)>,
 }
 
 impl Summary<'_> {
@@ -101,7 +102,7 @@ impl Summary<'_> {
         for name in settings.unset_variables() {
             line("set", &unset(name));
         }
-        let Some((manifest, component)) = self.manifest else {
+        let Some((manifest, id, component)) = self.manifest else {
             return;
         };
         for (name, _) in settings.variables().filter(|(_, has_value)| *has_value) {
@@ -114,6 +115,17 @@ impl Summary<'_> {
         }
         for extra in component.extras() {
             line("note", &format!("{}: {}", extra.key(), extra.advice()));
+        }
+        for key in manifest.unknown_keys(id) {
+            let meant = key
+                .meant
+                .map(|meant| format!("; did you mean {meant}?"))
+                .unwrap_or_default();
+            let text = format!(
+                "spin.toml's key {} is not known and was ignored{meant}",
+                key.path
+            );
+            line("note", &text);
         }
     }
 }

@@ -74,7 +74,8 @@ pub enum ManifestError {
     },
     /// A component's bytes are not in a file.
     #[error(
-        "the source of the component `{id}` is {kind} `{location}`: fetch it first, and give its file with `--source FILE`"
+        "the source of the component `{id}` is {kind} `{location}`: fetch it first, and name its file with `--component \
+         {id} --source FILE`"
     )]
     Remote {
         /// The component.

@@ -163,13 +163,13 @@ fn sources_that_are_no_files_are_told() {
     };
     assert_eq!(
         message("files"),
-        "the source of the component `files` is the url `https://example.com/files.wasm`: fetch it first, and give its file \
-         with `--source FILE`"
+        "the source of the component `files` is the url `https://example.com/files.wasm`: fetch it first, and name its file \
+         with `--component files --source FILE`"
     );
     assert_eq!(
         message("registry"),
-        "the source of the component `registry` is the registry package `acme:cats`: fetch it first, and give its file with \
-         `--source FILE`"
+        "the source of the component `registry` is the registry package `acme:cats`: fetch it first, and name its file with \
+         `--component registry --source FILE`"
     );
 }
 
@@ -186,6 +186,95 @@ fn what_is_not_there_is_told_with_what_is() {
             .to_string(),
         "the application has no variable `brokr`; it has `broker`, `elsewhere`, `password`, `topic`"
     );
+}
+
+#[test]
+fn a_url_is_shown_without_its_secrets() {
+    for (url, shown) in [
+        (
+            "https://example.com/a@b.wasm",
+            "https://example.com/a@b.wasm",
+        ),
+        (
+            "https://me:pw@example.com/a?token=x",
+            "https://example.com/a",
+        ),
+        ("https://me@pw@example.com#x@y", "https://example.com"),
+        ("me:pw@example.com/a", "example.com/a"),
+        ("?", ""),
+    ] {
+        assert_eq!(public(url), shown);
+    }
+}
+
+#[test]
+fn keys_that_spin_does_not_know_are_told() {
+    let manifest = manifest(
+        r#"
+        spin_manifest_version = 2
+        componnet = 1
+        cats.a = 1
+        [variables.v]
+        default = ""
+        secrte = true
+        [component.x]
+        source = "x"
+        allowed_outbound_host = []
+        "a.b" = 1
+        [component.y]
+        source = "y"
+        filse = []
+        "#,
+    );
+    let unknown: Vec<_> = manifest
+        .unknown_keys("x")
+        .map(|key| (key.path.as_str(), key.meant))
+        .collect();
+    let expected = [
+        ("cats", None),
+        ("componnet", Some("component")),
+        ("variables.v.secrte", Some("secret")),
+        (r#"component.x."a.b""#, None),
+        (
+            "component.x.allowed_outbound_host",
+            Some("allowed_outbound_hosts"),
+        ),
+    ];
+    assert_eq!(unknown, expected);
+}
+
+#[test]
+fn keys_that_have_no_effect_here_are_known() {
+    let manifest = manifest(FULL);
+    assert_eq!(manifest.unknown_keys("outbound-mqtt").next(), None);
+}
+
+#[test]
+fn components_that_stand_in_their_trigger_are_told() {
+    let manifest = manifest(
+        r#"
+        spin_manifest_version = 2
+        [[trigger.http]]
+        component = "x"
+        [[trigger.http]]
+        component = { source = "a.wasm" }
+        [[trigger.timer]]
+        components = { one = { source = { url = "u" } }, more = ["x", { source = "b.wasm" }] }
+        [component.x]
+        source = "x"
+        "#,
+    );
+    let inline: Vec<_> = manifest
+        .inline_components()
+        .iter()
+        .map(|it| (it.trigger.as_str(), it.source.as_deref()))
+        .collect();
+    let expected = [
+        ("http", Some("a.wasm")),
+        ("timer", Some("b.wasm")),
+        ("timer", None),
+    ];
+    assert_eq!(inline, expected);
 }
 
 #[test]
@@ -254,7 +343,7 @@ fn broken_manifests_say_where_and_show_no_value() {
         ),
         (
             "[variables]\nx = '4711'\n",
-            "line 3, column 5: a string where ",
+            "line 3, column 5: a string where a table such as `{ default = \"…\" }` or `{ required = true }` is expected",
         ),
         (
             "component = 1\n",

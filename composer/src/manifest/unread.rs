@@ -1,0 +1,162 @@
+//! What a manifest has that is passed over, found so that it can be said: keys that Spin does not know, most of them
+//! misspelt, and components that stand in their trigger.
+
+use toml::{Table, Value};
+
+/// The keys of a manifest.
+const TOP: &[&str] = &[
+    "application",
+    "component",
+    "spin_manifest_version",
+    "trigger",
+    "variables",
+];
+
+/// Those of `[variables.<name>]`.
+const VARIABLE: &[&str] = &["default", "description", "required", "secret"];
+
+/// Those of `[component.<id>]`.
+const COMPONENT: &[&str] = &[
+    "ai_models",
+    "allowed_http_hosts",
+    "allowed_outbound_hosts",
+    "build",
+    "dependencies",
+    "dependencies_inherit_configuration",
+    "description",
+    "environment",
+    "exclude_files",
+    "files",
+    "key_value_stores",
+    "profile",
+    "source",
+    "sqlite_databases",
+    "targets",
+    "tool",
+    "variables",
+];
+
+/// How many letters may be wrong, missing or too many in a key for another to be meant; in a short one, a third of them.
+const MAX_DISTANCE: usize = 2;
+
+/// The longest key that is compared; all that are known are shorter by far.
+const MAX_COMPARED: usize = 64;
+
+/// A key that Spin's manifest does not have, and that is ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownKey {
+    /// The key with those above it: `component.cats.allowed_outbound_host`.
+    pub path: String,
+    /// The one that may be meant.
+    pub meant: Option<&'static str>,
+    /// The component in whose table it stands.
+    pub(super) component: Option<String>,
+}
+
+/// The unknown keys at the top, of the variables and of the components.
+pub(super) fn unknown_keys(manifest: &Table) -> Vec<UnknownKey> {
+    let mut unknown = of_table(manifest, TOP, &[], None);
+    for (name, variable) in tables(manifest, "variables") {
+        unknown.extend(of_table(variable, VARIABLE, &["variables", name], None));
+    }
+    for (id, component) in tables(manifest, "component") {
+        unknown.extend(of_table(component, COMPONENT, &["component", id], Some(id)));
+    }
+    unknown
+}
+
+fn of_table(
+    table: &Table,
+    known: &[&'static str],
+    above: &[&str],
+    component: Option<&str>,
+) -> Vec<UnknownKey> {
+    table
+        .keys()
+        .filter(|key| !known.contains(&key.as_str()))
+        .map(|key| {
+            let path: Vec<_> = above
+                .iter()
+                .copied()
+                .chain([key.as_str()])
+                .map(written)
+                .collect();
+            UnknownKey {
+                path: path.join("."),
+                meant: meant(key, known),
+                component: component.map(str::to_owned),
+            }
+        })
+        .collect()
+}
+
+/// The tables in the table `key`.
+fn tables<'a>(manifest: &'a Table, key: &str) -> impl Iterator<Item = (&'a str, &'a Table)> {
+    let outer = manifest.get(key).and_then(Value::as_table);
+    outer
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_table()?)))
+}
+
+/// A key as it stands in a manifest.
+fn written(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    match !key.is_empty() && key.chars().all(is_bare) {
+        true => key.to_owned(),
+        false => format!("{key:?}"),
+    }
+}
+
+fn meant(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    if key.len() > MAX_COMPARED {
+        return None;
+    }
+    known
+        .iter()
+        .map(|known| (strsim::osa_distance(key, known), *known))
+        .min()
+        .filter(|(distance, _)| *distance <= MAX_DISTANCE.min(key.len() / 3))
+        .map(|(_, known)| known)
+}
+
+/// A component that stands in its trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InlineComponent {
+    /// The kind of its trigger, such as `http`.
+    pub trigger: String,
+    /// The path of its file, if it is in one.
+    pub source: Option<String>,
+}
+
+/// The components that stand in their triggers: as their `component`, or among their `components`.
+pub(super) fn inline_components(manifest: &Table) -> Vec<InlineComponent> {
+    let mut inline = Vec::new();
+    let triggers = manifest.get("trigger").and_then(Value::as_table);
+    for (kind, triggers) in triggers.into_iter().flatten() {
+        for trigger in triggers.as_array().into_iter().flatten() {
+            let one = trigger.get("component").into_iter();
+            let several = trigger.get("components").and_then(Value::as_table);
+            let several = several
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, value)| match value {
+                    Value::Array(values) => values.as_slice(),
+                    value => std::slice::from_ref(value),
+                });
+            let components = one.chain(several).filter_map(Value::as_table);
+            inline.extend(components.map(|component| {
+                InlineComponent {
+                    trigger: kind.clone(),
+                    source: component
+                        .get("source")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                }
+            }));
+        }
+    }
+    inline
+}
