@@ -6,7 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use spin_mqtt_composer::Composer;
 
-use super::{output, settings::SettingsOptions};
+use super::{
+    output,
+    settings::{SettingsOptions, configured},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -19,6 +22,6 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let composer = Composer::new().settings(options.settings.settings())?;
+    let composer = configured(Composer::new(), options.settings.settings())?;
     output::write(&options.output, &composer.configured_adapter()?)
 }

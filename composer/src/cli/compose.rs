@@ -8,7 +8,7 @@ use clap::Args;
 use super::{
     PlugOptions, input, manifest,
     output::{self, same_file},
-    settings::SettingsOptions,
+    settings::{SettingsOptions, configured},
     summary::Summary,
     usage,
 };
@@ -32,7 +32,7 @@ pub(super) struct Options {
     #[command(flatten)]
     pub(super) plug: PlugOptions,
 
-    /// Print no summary.
+    /// Print no summary, and so none of its notes either, such as on secrets that stand in the file.
     #[arg(short, long)]
     pub(super) quiet: bool,
 
@@ -73,9 +73,9 @@ fn run_app(app: &Path, options: &Options) -> Result<()> {
         None => default_output(app),
     };
     let bytes = input::read(app)?;
+    input::check_no_manifest(app, &bytes)?;
     check_output(&output, [Some(app), options.plug.adapter.as_deref()])?;
-    let composition = input::composer(&options.plug)?
-        .settings(settings)?
+    let composition = configured(input::composer(&options.plug)?, settings)?
         .compose(&bytes)
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot compose `{}`", app.display()))?;

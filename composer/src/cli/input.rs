@@ -42,6 +42,24 @@ pub(super) fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "toml")
 }
 
+/// Checks that the app in `path` is no manifest, which is taken for one by its name alone.
+pub(super) fn check_no_manifest(path: &Path, bytes: &[u8]) -> Result<()> {
+    let key = b"spin_manifest_version";
+    if bytes
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.starts_with(key))
+    {
+        let name = match is_standard(path) {
+            true => "the standard input".to_owned(),
+            false => format!("`{}`", path.display()),
+        };
+        bail!(
+            "{name} is the manifest of a Spin application: give it in a file whose name ends in `.toml`"
+        );
+    }
+    Ok(())
+}
+
 /// Reads the manifest `path`.
 pub(super) fn read_manifest(path: &Path) -> Result<Vec<u8>> {
     File::open(path)

@@ -16,7 +16,7 @@ use super::{
     compose::default_output,
     input,
     report::{BOLD, plain_line},
-    settings::SettingsOptions,
+    settings::{SettingsOptions, configured},
     summary::{permissions, run_line, unbound, unset},
     usage,
 };
@@ -48,8 +48,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     }
     let settings = options.settings.settings();
     let bytes = input::read(app)?;
-    let inspection = input::composer(&options.plug)?
-        .settings(settings)?
+    input::check_no_manifest(app, &bytes)?;
+    let inspection = configured(input::composer(&options.plug)?, settings)?
         .inspect(&bytes)
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;

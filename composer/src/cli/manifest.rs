@@ -77,7 +77,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         _ => sources.folder.to_owned(),
     };
 
-    let variables = options.settings.variables();
+    let variables = options.settings.values();
     let mut composed = Vec::new();
     for target in &targets {
         let output = match &options.output {

@@ -1,7 +1,9 @@
 //! The options for what is composed in: permissions, variables, environment.
 
+use anyhow::{Result, anyhow};
 use clap::Args;
-use spin_mqtt_composer::Settings;
+use outbound_hosts::is_variable_name;
+use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
 use super::usage;
 
@@ -24,8 +26,9 @@ pub(super) struct SettingsOptions {
 /// Those that a manifest does not replace.
 #[derive(Debug, Args)]
 struct Values {
-    /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; repeatable.
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; without one,
+    /// that must be set; repeatable.
+    #[arg(long, value_name = "NAME[=VALUE]")]
     variable: Vec<String>,
 
     /// Show the app an environment variable where the host gives it none of that name; repeatable.
@@ -43,14 +46,29 @@ impl SettingsOptions {
         }
     }
 
-    /// The names and values of `--variable`.
-    pub(super) fn variables(&self) -> Vec<(String, String)> {
+    /// The names and values of `--variable`, with a manifest: it declares them, so that each needs a value.
+    pub(super) fn values(&self) -> Vec<(String, String)> {
         pairs("--variable", &self.values.variable)
+    }
+
+    /// The same without a manifest: what has no value is declared, and gets one where the app runs.
+    fn variables(&self) -> Vec<(String, Option<String>)> {
+        let variable = |text: &String| match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => (name.to_owned(), Some(value.to_owned())),
+            // Else it may be a secret, as for `pairs`.
+            None if is_variable_name(text) => (text.clone(), None),
+            _ => usage("a value of --variable is not of the form NAME[=VALUE]".to_owned()),
+        };
+        self.values.variable.iter().map(variable).collect()
     }
 
     /// The names and values of `--env`.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
-        pairs("--env", &self.values.env)
+        let pairs = pairs("--env", &self.values.env);
+        if let Some(problem) = pairs.iter().find_map(|(name, _)| of_host(name)) {
+            usage(problem);
+        }
+        pairs
     }
 
     /// What an app is composed with for which there is no manifest: a variable is the application's, and under the same
@@ -63,11 +81,30 @@ impl SettingsOptions {
         for (name, value) in self.variables() {
             let template = format!("{{{{ {name} }}}}");
             settings = settings
-                .variable(&name, Some(value))
+                .variable(&name, value)
                 .component_variable(name, template);
         }
         add_environment(settings, self.environment())
     }
+}
+
+/// Why the environment variable `name` is of no use when it is composed in, if it is one that gives a variable its value:
+/// the adapter asks the host for those.
+pub(super) fn of_host(name: &str) -> Option<String> {
+    let variable = name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase();
+    Some(format!(
+        "{name} is read from the host's environment where the app runs: give it to the host, or `--variable {variable}=…` here"
+    ))
+}
+
+/// A composer with the settings of the options, for an app without a manifest.
+pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Composer> {
+    composer.settings(settings).map_err(|error| match &error {
+        SettingsError::UnknownVariable { place, name } => {
+            anyhow!("{place} uses the variable `{name}`, which is not given: add `--variable {name}[=VALUE]`")
+        }
+        _ => error.into(),
+    })
 }
 
 pub(super) fn add_environment(settings: Settings, pairs: Vec<(String, String)>) -> Settings {

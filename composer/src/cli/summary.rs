@@ -10,6 +10,7 @@ use spin_mqtt_composer::{
 use super::{
     input,
     report::{BOLD, LIBRARY, plain_line, size},
+    settings::of_host,
 };
 
 /// A composition and where it is from and goes to.
@@ -98,6 +99,28 @@ impl Summary<'_> {
                 "note",
                 "the app does not read its environment, so that what was given for it is of no use",
             );
+        }
+        let environment: Vec<_> = settings.environment_names().collect();
+        if !environment.is_empty() {
+            let names = environment.join(", ");
+            let text = format!("environment variables with their values, in clear text: {names}");
+            line("holds", &text);
+        }
+        for problem in environment.iter().copied().filter_map(of_host) {
+            line("note", &problem);
+        }
+        let reads_variables = self
+            .composition
+            .plugged()
+            .iter()
+            .any(|import| import.starts_with("fermyon:spin/variables@"));
+        if reads_variables && settings.component_variables().next().is_none() {
+            let give = match self.manifest {
+                Some((_, id, _)) => format!("name each in `[component.{id}.variables]`"),
+                None => "give each with `--variable NAME[=VALUE]`".to_owned(),
+            };
+            let text = format!("the app reads variables and none is given: {give}");
+            line("note", &text);
         }
         for name in settings.unset_variables() {
             line("set", &unset(name));
@@ -199,6 +222,12 @@ pub(super) fn permissions(settings: Option<&Settings>) -> Vec<(&'static str, Str
         let entry = permission.entry.trim();
         if !permission.concerns_mqtt {
             let text = format!("{entry} is not about MQTT: the host enforces it, not the adapter");
+            lines.push(("note", text));
+        }
+        if permission.needs_tls {
+            let text = format!(
+                "{entry} is for TLS, which is not built in yet: nothing can be reached by it"
+            );
             lines.push(("note", text));
         }
         if let Some(problem) = &permission.problem {

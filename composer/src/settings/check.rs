@@ -16,6 +16,8 @@ pub struct Permission<'a> {
     pub entry: &'a str,
     /// Whether it can permit a broker: its scheme is `*` or one of MQTT. Others are for the host to enforce.
     pub concerns_mqtt: bool,
+    /// Whether its scheme is one of MQTT over TLS.
+    pub needs_tls: bool,
     /// Why it permits nothing with the values that the variables have now, if so. They are not named, for they may be
     /// secret, and the environment of the running component wins over them.
     pub problem: Option<String>,
@@ -30,6 +32,11 @@ impl Settings {
             let template = Template::new(entry).ok()?;
             let shape = placeholder_entry(&template).ok()?;
             let filled = template.resolve_entry(|name| self.value(name).map(str::to_owned));
+            let scheme = filled.as_deref().unwrap_or(entry).split_once("://");
+            let needs_tls = scheme.is_some_and(|(scheme, _)| {
+                let scheme = scheme.trim().to_ascii_lowercase();
+                ["mqtts", "ssl"].contains(&scheme.as_str())
+            });
             let problem = match filled {
                 Ok(filled) => filled
                     .parse::<AllowedHost>()
@@ -42,6 +49,7 @@ impl Settings {
             Some(Permission {
                 entry,
                 concerns_mqtt: shape.concerns_mqtt(),
+                needs_tls,
                 problem,
             })
         });
@@ -288,6 +296,18 @@ mod tests {
                 (true, false)
             ]
         );
+        let tls = Settings::new()
+            .variable("scheme", Some("ssl".into()))
+            .allowed_hosts(
+                ["mqtts://h", "{{ scheme }}://h:1", "mqtt://h", "*://h:1"].map(String::from),
+            );
+        let needs_tls: Vec<_> = tls
+            .permissions()
+            .unwrap()
+            .iter()
+            .map(|it| it.needs_tls)
+            .collect();
+        assert_eq!(needs_tls, [true, true, false, false]);
         assert_eq!(Settings::new().permissions(), None);
         assert_eq!(
             Settings::new().allowed_hosts([]).permissions(),
