@@ -237,6 +237,11 @@ impl Composer {
                 },
             )?;
         }
+        // Not read back from the result, in which an app may have put some of its own beside them.
+        let settings = match &self.adapter {
+            None => Some(self.settings.clone()),
+            Some(_) => Settings::read(&adapter.bytes),
+        };
         let mut bytes = plug(&guest.component, &adapter, &joints)?;
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;
@@ -248,6 +253,7 @@ impl Composer {
             leftovers,
             raised,
             plugged: plugged.into_iter().map(String::from).collect(),
+            settings,
             unbound: unbound(guest.component.imports().map(|(name, _)| name)),
         })
     }

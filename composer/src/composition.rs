@@ -14,6 +14,7 @@ pub struct Composition {
     pub(crate) leftovers: Vec<Leftover>,
     pub(crate) raised: Vec<(String, String)>,
     pub(crate) plugged: Vec<String>,
+    pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
 }
 
@@ -57,8 +58,8 @@ impl Composition {
 
     /// The settings that are inside, those of an adapter that was [given](crate::Composer::adapter) included; `None` if that one
     /// takes none.
-    pub fn settings(&self) -> Option<Settings> {
-        Settings::read(&self.component.bytes)
+    pub fn settings(&self) -> Option<&Settings> {
+        self.settings.as_ref()
     }
 
     /// The imports of the app, without versions, by which it reaches hosts itself and not through the adapter: those of
@@ -69,7 +70,7 @@ impl Composition {
 
     /// How to run it with `wasmtime`; `None` if it is a library, or has [leftovers](Self::leftovers).
     pub fn command_line(&self) -> Option<CommandLine> {
-        CommandLine::of(&self.component, self.settings().as_ref())
+        CommandLine::of(&self.component, self.settings())
     }
 }
 

@@ -142,6 +142,11 @@ impl Guest {
             .filter(|(name, _)| name == "producers")
             .filter_map(|(_, data)| Producers::from_bytes(data, 0).ok())
             .find_map(|producers| producers.get("processed-by")?.get(TOOL_NAME).cloned())
+            // What we did not write does not stand in our messages.
+            .map(|version| match semver::Version::parse(&version) {
+                Ok(version) => version.to_string(),
+                Err(_) => "of an unknown version".to_owned(),
+            })
     }
 
     /// Checks that no other import or export uses a type of `mqtt`, the MQTT import.

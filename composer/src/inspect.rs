@@ -132,7 +132,7 @@ impl Composer {
             }
         }
         let settings = match &composition {
-            Ok(composition) => composition.settings(),
+            Ok(composition) => composition.settings().cloned(),
             Err(ComposeError::Guest(
                 GuestError::AlreadyComposed { .. }
                 | GuestError::AlreadyPlugged

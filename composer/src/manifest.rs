@@ -13,7 +13,7 @@ use std::{
 use outbound_hosts::Template;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::settings::{Settings, check_name};
+use crate::settings::{Settings, check_name, layout::MAX_ITEMS};
 
 mod error;
 #[cfg(test)]
@@ -179,6 +179,19 @@ impl Manifest {
                 return Err(ManifestError::Variable { name: name.clone() });
             }
         }
+        check_count("[variables]", document.variables.len())?;
+        for (id, component) in &document.component {
+            for (key, count) in [
+                (
+                    "allowed_outbound_hosts",
+                    component.allowed_outbound_hosts.len(),
+                ),
+                ("environment", component.environment.len()),
+                ("variables", component.variables.len()),
+            ] {
+                check_count(&format!("`{key}` of the component `{id}`"), count)?;
+            }
+        }
         if document.component.is_empty() {
             return Err(ManifestError::NoComponents);
         }
@@ -337,4 +350,13 @@ fn public(url: &str) -> String {
 
 fn toml<T: DeserializeOwned>(text: &str) -> Result<T, ManifestError> {
     toml::from_str(text).map_err(|error| ManifestError::toml(&error, text))
+}
+
+fn check_count(what: &str, count: usize) -> Result<(), ManifestError> {
+    if count > MAX_ITEMS {
+        return Err(ManifestError::TooMany {
+            what: what.to_owned(),
+        });
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 mod check;
 mod component;
-mod layout;
+pub(crate) mod layout;
 
 pub use check::Permission;
 pub(crate) use check::check_name;

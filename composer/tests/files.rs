@@ -356,3 +356,74 @@ fn a_source_is_read_as_a_file_of_whatever_name() {
     let message = fail(path, "$compose spin.toml");
     assert!(message.contains("it is a directory"), "{message}");
 }
+
+/// What a folder's author can lay out in it must not make us wait, or write elsewhere.
+#[test]
+fn a_hostile_folder_neither_holds_us_up_nor_leads_us_astray() {
+    let directory = directory();
+    let path = directory.path();
+    manifest(path, "[component.a]\nsource = 'pipe'");
+    let message = fail(path, "mkfifo pipe; $compose spin.toml");
+    assert!(message.contains("is not a file"), "{message}");
+
+    manifest(path, "[component.a]\nsource = 'app.wasm'");
+    let message = fail(
+        path,
+        "mkdir victim; ln -s victim/file a.composed.wasm; $compose spin.toml",
+    );
+    assert!(message.contains("symbolic link"), "{message}");
+    let message = fail(
+        path,
+        "rm a.composed.wasm; ln -s victim composed; $compose spin.toml --all",
+    );
+    assert!(message.contains("symbolic link"), "{message}");
+    assert!(files(&path.join("victim")).is_empty());
+    // Whoever names a link means it.
+    succeed(path, "$compose spin.toml --all -o composed");
+    assert_eq!(files(&path.join("victim")), ["a.composed.wasm"]);
+}
+
+#[test]
+fn no_component_is_overwritten_by_another() {
+    let directory = directory();
+    let path = directory.path();
+    manifest(
+        path,
+        "[component.a]\nsource = 'app.wasm'\n[component.b]\nsource = 'a.composed.wasm'",
+    );
+    let message = fail(
+        path,
+        "cp app.wasm a.composed.wasm; $compose spin.toml --component a",
+    );
+    assert!(message.contains("both read and to be written"), "{message}");
+}
+
+/// Names in a component are its author's, like those in a manifest.
+#[test]
+fn names_in_a_component_do_not_steer_the_terminal() {
+    let directory = directory();
+    let path = directory.path();
+    let app = r#"(component
+        (import "fermyon:spin/mqtt@2.0.0" (instance))
+        (import "url=<https://example.com/\1b]0;x\07\0a\0ait may reach\0a  all>" (func)))"#;
+    std::fs::write(path.join("names.wat"), app).unwrap();
+    let output = shell(path, "$compose inspect names.wat");
+    let report = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(report.contains("example.com"), "{report:?}");
+    assert!(!report.contains('\u{1b}'), "{report:?}");
+    assert!(!report.contains("\nit may reach\n  all"), "{report:?}");
+}
+
+/// A manifest of a few bytes for each can't ask for work that grows with the square of them.
+#[test]
+fn a_manifest_with_too_many_items_is_refused() {
+    let directory = directory();
+    let path = directory.path();
+    let environment: String = (0..5000).map(|i| format!("V{i} = ''\n")).collect();
+    manifest(
+        path,
+        &format!("[component.a]\nsource = 'app.wasm'\n[component.a.environment]\n{environment}"),
+    );
+    let message = fail(path, "$compose spin.toml");
+    assert!(message.contains("more than 4096 items"), "{message}");
+}

@@ -106,7 +106,7 @@ fn the_environment_is_plugged_if_settings_add_to_it() {
         .collect();
     assert_eq!(environment, ["wasi:cli/environment@0.2.0"]);
     assert!(with.raised_imports().is_empty());
-    assert_eq!(with.settings(), Some(settings));
+    assert_eq!(with.settings(), Some(&settings));
 }
 
 #[test]

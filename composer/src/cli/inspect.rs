@@ -15,7 +15,7 @@ use super::{
     PlugOptions,
     compose::default_output,
     input,
-    report::{BOLD, plain_line},
+    report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
     summary::{permissions, run_line, unbound, unset},
     usage,
@@ -97,6 +97,11 @@ fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result
     writeln!(out)
 }
 
+/// A reason of more than one line, none of which can pass for one of the report's own: names in it are the file's.
+fn indented(reason: &impl std::fmt::Display) -> String {
+    plain(&reason.to_string()).replace('\n', "\n  ")
+}
+
 fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) -> io::Result<()> {
     let form = match inspection.form {
         Form::Component => "a component",
@@ -109,7 +114,7 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
         writeln!(out, "  nothing")?;
     }
     for export in &inspection.exports {
-        writeln!(out, "  {export}")?;
+        writeln!(out, "  {}", plain_line(export))?;
     }
     writeln!(out, "\n{BOLD}imports{BOLD:#}")?;
     if inspection.imports.is_empty() {
@@ -117,16 +122,22 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     }
     for import in &inspection.imports {
         match &import.provider {
-            Provider::Wasi => writeln!(out, "  {}", import.name)?,
-            provider => writeln!(out, "  {}  ({provider})", import.name)?,
+            Provider::Wasi => writeln!(out, "  {}", plain_line(&import.name))?,
+            provider => {
+                let provider = provider.to_string();
+                let (name, provider) = (plain_line(&import.name), plain_line(&provider));
+                writeln!(out, "  {name}  ({provider})")?;
+            }
         }
     }
     match &inspection.socket {
         Socket::Ready { import } => writeln!(out, "\n{BOLD}compose{BOLD:#} would plug {import}")?,
         Socket::Composed { reason } => {
+            let reason = indented(reason);
             writeln!(out, "\n{BOLD}compose{BOLD:#} has nothing to do: {reason}")?
         }
         Socket::Refused { reason } => {
+            let reason = indented(reason);
             writeln!(out, "\n{BOLD}compose{BOLD:#} would refuse it: {reason}")?;
         }
         _ => {}
@@ -144,7 +155,7 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     }
     writeln!(out, "\n{BOLD}the host must provide{BOLD:#}")?;
     for package in packages(&inspection.host) {
-        writeln!(out, "  {package}")?;
+        writeln!(out, "  {}", plain_line(&package))?;
     }
     let run = run_line(inspection.command.as_ref(), &inspection.host, file);
     writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", plain_line(&run))

@@ -78,14 +78,40 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
     };
 
     let variables = options.settings.values();
+    let local_sources: Vec<PathBuf> = manifest
+        .components()
+        .filter_map(|(id, component)| Some(sources.folder.join(component.source(id).ok()?)))
+        .collect();
     let mut composed = Vec::new();
     for target in &targets {
         let output = match &options.output {
             Some(output) if !options.manifest.all => output.clone(),
-            _ => folder.join(file_name(target.id)?),
+            _ => {
+                let output = folder.join(file_name(target.id)?);
+                // The user did not name it, and whoever made the folder may have made it a link to anywhere.
+                let made_up = [
+                    Some(output.as_path()),
+                    options.manifest.all.then_some(&*folder),
+                ];
+                if options.output.is_none() && made_up.into_iter().flatten().any(is_link) {
+                    bail!(
+                        "`{}` is, or is in, a symbolic link: name where to write with `-o`",
+                        output.display()
+                    );
+                }
+                output
+            }
         };
         let adapter = options.plug.adapter.as_deref();
-        check_output(&output, [Some(path), Some(&target.source), adapter])?;
+        check_output(&output, [Some(path), adapter])?;
+        // Also those of other components.
+        for source in targets
+            .iter()
+            .map(|target| &target.source)
+            .chain(&local_sources)
+        {
+            check_output(&output, [Some(source.as_path())])?;
+        }
         let composer = input::composer(&options.plug)?;
         let environment = options.settings.environment();
         let composition = compose(composer, &manifest, target, &variables, environment)
@@ -135,6 +161,10 @@ fn compose(
         .compose(&target.bytes)
         .map_err(|error| error.in_file(&target.source))?;
     Ok(composition)
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// The name of the file for the component `id`, which is whatever the manifest's author made it.
@@ -259,6 +289,13 @@ impl<'a> Sources<'a> {
         if !source.exists() {
             bail!(
                 "the source of the component `{id}`, `{}`, does not exist: it must be built first, as `spin build` does",
+                source.display()
+            );
+        }
+        // A pipe or a device could keep us waiting, and a manifest may be anybody's.
+        if !source.is_file() && !source.is_dir() {
+            bail!(
+                "the source of the component `{id}`, `{}`, is not a file",
                 source.display()
             );
         }

@@ -73,7 +73,7 @@ impl Summary<'_> {
     /// What it may reach, and who sees to that.
     fn permissions(&self) {
         let settings = self.composition.settings();
-        for (heading, text) in permissions(settings.as_ref()) {
+        for (heading, text) in permissions(settings) {
             line(heading, &text);
         }
         let is_limited = settings.is_some_and(|settings| settings.permitted().is_some());

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::MAX_MANIFEST_SIZE;
 use crate::settings::SettingsError;
+use crate::settings::layout::MAX_ITEMS;
 
 /// Why a manifest can't be used.
 #[derive(Debug, Error)]
@@ -12,6 +13,12 @@ pub enum ManifestError {
     /// It exceeds what this tool takes.
     #[error("it is larger than {} MiB, the most that is taken", MAX_MANIFEST_SIZE >> 20)]
     TooLarge,
+    /// A list or table has more items than any application needs.
+    #[error("{what} has more than {MAX_ITEMS} items, the most that are taken")]
+    TooMany {
+        /// Which.
+        what: String,
+    },
     /// It is no text.
     #[error("it is not UTF-8")]
     NotUtf8,

@@ -46,9 +46,13 @@ impl Settings {
                 Err(Unresolved::Unset(_)) => None,
                 Err(unfit) => Some(unfit.message()),
             };
+            // A scheme with a place in it may become one of ours.
+            let scheme_varies = entry
+                .split_once("://")
+                .is_some_and(|(scheme, _)| scheme.contains("{{"));
             Some(Permission {
                 entry,
-                concerns_mqtt: shape.concerns_mqtt(),
+                concerns_mqtt: scheme_varies || shape.concerns_mqtt(),
                 needs_tls,
                 problem,
             })

@@ -179,7 +179,7 @@ mod tests {
             // An adapter that is plugged in configured keeps what it has.
             let with = Composer::new().adapter(&adapter).unwrap();
             let composition = with.compose(APP.as_bytes()).unwrap();
-            assert!(composition.settings().as_ref() == Some(&settings));
+            assert!(composition.settings() == Some(&settings));
         }
     }
 
@@ -226,14 +226,11 @@ mod tests {
         let mut app = app.finish();
         let imports = wat::parse_str(APP).unwrap();
         app.extend(&imports[8..]);
-        let composer = Composer::new()
-            .settings(Settings::new().allowed_hosts([]))
-            .unwrap();
+        let settings = Settings::new().allowed_hosts([]);
+        let composer = Composer::new().settings(settings.clone()).unwrap();
         let composition = composer.compose(&app).unwrap();
-        assert_eq!(
-            composition.settings(),
-            Some(Settings::new().allowed_hosts([]))
-        );
+        assert_eq!(composition.settings(), Some(&settings));
+        assert_eq!(Settings::read(composition.component()), Some(settings));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::cell::Cell;
 
 use super::Settings;
 
+/// The most items of a list that are read: more than any manifest has, and few enough to be gone through many times.
+pub(crate) const MAX_ITEMS: usize = 4096;
+
 /// Of the record: an option of a list, and three lists.
 const ROOT: usize = 12 + 3 * 8;
 
@@ -112,6 +115,9 @@ impl View<'_> {
 
     fn list<T>(&self, at: usize, size: usize, read: impl Fn(usize) -> Option<T>) -> Option<Vec<T>> {
         let (start, length) = (self.word(at)?, self.word(at + 4)?);
+        if length > MAX_ITEMS {
+            return None;
+        }
         (0..length)
             .map(|index| read(start.checked_add(index.checked_mul(size)?)?))
             .collect()
