@@ -12,6 +12,7 @@ use std::{
 
 use outbound_hosts::Template;
 use serde::{Deserialize, de::DeserializeOwned};
+use toml::Spanned;
 
 use crate::settings::{Settings, check_name, layout::MAX_ITEMS};
 
@@ -29,10 +30,20 @@ pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
 /// A manifest, parsed.
 #[derive(Debug)]
 pub struct Manifest {
-    variables: BTreeMap<String, Variable>,
+    text: Text,
+    variables: BTreeMap<String, Spanned<Variable>>,
     components: BTreeMap<String, ManifestComponent>,
     inline: Vec<InlineComponent>,
     unknown: Vec<UnknownKey>,
+}
+
+/// The manifest itself, in which places are found. It may hold secrets, and is not shown.
+struct Text(String);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"…\"")
+    }
 }
 
 /// A component of an application, as its manifest has it.
@@ -41,13 +52,13 @@ pub struct Manifest {
 pub struct ManifestComponent {
     source: Source,
     #[serde(default)]
-    allowed_outbound_hosts: Vec<String>,
+    allowed_outbound_hosts: Vec<Spanned<String>>,
     /// What Spin had before `allowed_outbound_hosts`, of whatever form.
     allowed_http_hosts: Option<toml::Value>,
     #[serde(default)]
     environment: BTreeMap<String, Value>,
     #[serde(default)]
-    variables: BTreeMap<String, Value>,
+    variables: BTreeMap<String, Spanned<Value>>,
     #[serde(default)]
     files: Vec<toml::Value>,
     #[serde(default)]
@@ -101,7 +112,7 @@ struct Version {
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
-    variables: BTreeMap<String, Variable>,
+    variables: BTreeMap<String, Spanned<Variable>>,
     #[serde(default)]
     component: BTreeMap<String, ManifestComponent>,
 }
@@ -174,9 +185,11 @@ impl Manifest {
         }
         let document: Document = toml(text)?;
         for (name, variable) in &document.variables {
-            check_name(name)?;
+            let start = variable.span().start;
+            check_name(name).map_err(|error| ManifestError::from(error).at(text, start))?;
+            let variable = variable.get_ref();
             if variable.default.is_some() == variable.required {
-                return Err(ManifestError::Variable { name: name.clone() });
+                return Err(ManifestError::Variable { name: name.clone() }.at(text, start));
             }
         }
         check_count("[variables]", document.variables.len())?;
@@ -197,6 +210,7 @@ impl Manifest {
         }
         let table: toml::Table = toml(text)?;
         Ok(Self {
+            text: Text(text.to_owned()),
             variables: document.variables,
             components: document.component,
             inline: unread::inline_components(&table),
@@ -242,7 +256,7 @@ impl Manifest {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.variables
             .iter()
-            .filter(|(_, variable)| variable.secret)
+            .filter(|(_, variable)| variable.get_ref().secret)
             .map(|(name, _)| name.as_str())
     }
 
@@ -251,7 +265,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If a value is given for a variable that the application lacks.
+    /// If a value is given for a variable that the application lacks; or if a template or an entry of the allowed hosts is not
+    /// valid, with its line and column.
     pub fn settings(
         &self,
         component: &ManifestComponent,
@@ -266,8 +281,7 @@ impl Manifest {
                 known: self.variables.keys().cloned().collect(),
             });
         }
-        // No list permits nothing, as on Spin.
-        let mut settings = Settings::new().allowed_hosts(component.allowed_outbound_hosts.clone());
+        let mut settings = Settings::new();
         let used = component.used_variables();
         for (name, variable) in &self.variables {
             // What the component does not use, others' secrets above all, does not go into its file.
@@ -275,12 +289,34 @@ impl Manifest {
                 continue;
             }
             let given = values.iter().rev().find(|(own, _)| own == name);
-            let default = variable.default.as_ref().map(|Value(value)| value);
+            let default = variable.get_ref().default.as_ref();
+            let default = default.map(|Value(value)| value);
             let value = given.map(|(_, value)| value).or(default);
             settings = settings.variable(name, value.cloned());
         }
-        for (name, Value(template)) in &component.variables {
-            settings = settings.component_variable(name, template);
+
+        // Each is checked by itself first, where it is known in which place it stands.
+        let check = |alone: Settings, start: usize| {
+            alone
+                .check()
+                .map_err(|error| ManifestError::from(error).at(&self.text.0, start))
+        };
+        let hosts = &component.allowed_outbound_hosts;
+        for host in hosts {
+            let alone = settings.clone().allowed_hosts([host.get_ref().clone()]);
+            check(alone, host.span().start)?;
+        }
+        for (name, template) in &component.variables {
+            let Value(text) = template.get_ref();
+            let alone = settings.clone().component_variable(name, text);
+            check(alone, template.span().start)?;
+        }
+
+        // No list permits nothing, as on Spin.
+        settings = settings.allowed_hosts(hosts.iter().map(|host| host.get_ref().clone()));
+        for (name, template) in &component.variables {
+            let Value(text) = template.get_ref();
+            settings = settings.component_variable(name, text);
         }
         for (name, Value(value)) in &component.environment {
             settings = settings.environment(name, value);
@@ -310,9 +346,9 @@ impl ManifestComponent {
 
     /// The names of the variables in its templates. What is no template is found when it is composed in.
     fn used_variables(&self) -> BTreeSet<&str> {
-        let texts = self.variables.values().map(|Value(text)| text);
+        let texts = self.variables.values().map(|text| &text.get_ref().0);
         texts
-            .chain(&self.allowed_outbound_hosts)
+            .chain(self.allowed_outbound_hosts.iter().map(Spanned::get_ref))
             .filter_map(|text| Template::new(text).ok())
             .flat_map(|template| template.variables().collect::<Vec<_>>())
             .collect()

@@ -32,6 +32,16 @@ pub enum ManifestError {
         /// What is wrong there. It has no value of the manifest in it, for that may be secret.
         message: String,
     },
+    /// Something in one place is not as it must be.
+    #[error("line {line}, column {column}: {error}")]
+    At {
+        /// The line, from 1 on.
+        line: usize,
+        /// The column in characters, from 1 on.
+        column: usize,
+        /// What is wrong there.
+        error: Box<ManifestError>,
+    },
     /// No component has an id.
     #[error(
         "it has no `[component.<id>]`; a component that stands in its trigger is not supported: give it an id, and a table of \
@@ -54,9 +64,9 @@ pub enum ManifestError {
         /// The version, as it stands there.
         version: Option<String>,
     },
-    /// A variable's name is not one.
+    /// A name, a template or an entry of the allowed hosts is not one.
     #[error(transparent)]
-    VariableName(#[from] SettingsError),
+    Settings(#[from] SettingsError),
     /// A variable has neither a default nor is it required, or both.
     #[error("the variable `{name}` must have either a `default` or `required = true`")]
     Variable {
@@ -97,15 +107,31 @@ pub enum ManifestError {
 impl ManifestError {
     /// `error`, which came of `text`, without the values that toml and serde quote.
     pub(super) fn toml(error: &toml::de::Error, text: &str) -> Self {
-        let start = error.span().map_or(0, |span| span.start);
-        let before = text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
         Self::Toml {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column,
             message: without_value(error.message().trim_end()),
         }
     }
+
+    /// This error, in the place of `text` that begins at the byte `start`.
+    pub(super) fn at(self, text: &str, start: usize) -> Self {
+        let (line, column) = position(text, start);
+        Self::At {
+            line,
+            column,
+            error: Box::new(self),
+        }
+    }
+}
+
+/// The line and the column, in characters, of the byte `start`; each from 1 on.
+fn position(text: &str, start: usize) -> (usize, usize) {
+    let before = text.get(..start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[line_start..].chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
 }
 
 /// Turns serde's `invalid type: string "cat", expected a boolean` into `a string where a boolean is expected`.

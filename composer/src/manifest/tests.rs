@@ -369,7 +369,7 @@ fn variables_are_checked() {
     ] {
         assert_eq!(
             error(&format!("{component}[variables]\nx = {rest}")),
-            "the variable `x` must have either a `default` or `required = true`"
+            "line 5, column 5: the variable `x` must have either a `default` or `required = true`"
         );
     }
     assert!(
@@ -426,7 +426,9 @@ fn no_change_of_a_manifest_panics() {
                     continue;
                 };
                 for (_, component) in manifest.components() {
-                    let settings = manifest.settings(component, &[]).unwrap();
+                    let Ok(settings) = manifest.settings(component, &[]) else {
+                        continue;
+                    };
                     read += usize::from(Composer::new().settings(settings).is_ok());
                 }
             }
