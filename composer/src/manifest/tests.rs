@@ -374,7 +374,7 @@ fn variables_are_checked() {
     }
     assert!(
         error(&format!("{component}[variables]\nBAD = {{ default = '' }}"))
-            .starts_with("`BAD` is no name of a variable")
+            .starts_with("line 5, column 7: `BAD` is no name of a variable")
     );
     // Those of a component are found when it is composed.
     let manifest = manifest(&format!(
