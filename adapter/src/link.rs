@@ -135,12 +135,12 @@ impl Link {
             let deadline = now() + FAREWELL;
             // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
             // come, it is read until the broker closes, as it must after DISCONNECT [MQTT-3.14.4-2 and 3].
-            let lingers = self.session.should_linger();
-            let mut open = true;
-            while self.write().is_ok() && (self.is_writing() || lingers && open) {
+            // Not beyond that: what is closed is always ready to be read.
+            let mut lingers = self.session.should_linger();
+            while self.write().is_ok() && (self.is_writing() || lingers) {
                 let ready = self.stream.wait(lingers, self.is_writing(), deadline);
                 if ready.readable {
-                    open = self.read();
+                    lingers = self.read();
                 } else if !ready.writable {
                     break;
                 }

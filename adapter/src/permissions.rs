@@ -1,6 +1,6 @@
 //! Which brokers the app may connect to: the enforcement of `allowed_outbound_hosts`.
 //!
-//! The adapter is the only part of a composed app with sockets, so nothing goes past this.
+//! A guest that has no sockets of its own, as a Spin guest has none, reaches a broker through here or not at all.
 
 use mqtt_session::Address;
 use outbound_hosts::{AllowedHost, Template};
