@@ -255,6 +255,7 @@ pub(crate) fn connect(options: &ConnectOptions) -> BytesMut {
 }
 
 /// The lengths that a PUBLISH packet would have.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PublishLength {
     remaining: usize,
     /// Of the whole packet, in bytes.
@@ -278,7 +279,7 @@ impl PublishLength {
     }
 }
 
-/// Writes a PUBLISH packet up to where its payload begins (3.3); retain and DUP are 0.
+/// Writes a PUBLISH packet up to where its payload begins (3.3); retain is 0.
 ///
 /// This is the one packet that mqttbytes does not write: it would copy the payload, and a large one goes out from where it
 /// lies. `packet_id` is ignored for QoS 0.
@@ -286,10 +287,11 @@ pub(crate) fn publish_header(
     topic: &Topic,
     length: &PublishLength,
     qos: Qos,
+    dup: bool,
     packet_id: u16,
     output: &mut BytesMut,
 ) {
-    output.put_u8(0x30 | (qos as u8) << 1);
+    output.put_u8(0x30 | u8::from(dup) << 3 | (qos as u8) << 1);
     let mut rest = length.remaining;
     while rest >= 0x80 {
         output.put_u8(rest as u8 | 0x80);
@@ -526,6 +528,7 @@ mod tests {
             keep_alive: 258,
             credentials,
             last_packet_id: 0,
+            connect_timeout: Duration::from_secs(1),
             ack_timeout: Duration::from_secs(1),
             max_incoming_packet_size: 100,
             max_outgoing_packet_size: 100,
@@ -581,11 +584,13 @@ mod tests {
                 let payload = vec![b'x'; payload];
                 let length = PublishLength::new(&topic, payload.len(), qos).unwrap();
                 let mut ours = BytesMut::new();
-                publish_header(&topic, &length, qos, 258, &mut ours);
+                let dup = qos == Qos::ExactlyOnce;
+                publish_header(&topic, &length, qos, dup, 258, &mut ours);
                 ours.extend_from_slice(&payload);
                 assert_eq!(ours.len(), length.packet);
 
                 let mut publish = Publish::from_bytes("a/b", codec_qos, Bytes::from(payload));
+                publish.dup = dup;
                 publish.pkid = if qos == Qos::AtMostOnce { 0 } else { 258 };
                 let mut theirs = BytesMut::new();
                 publish.write(&mut theirs).unwrap();

@@ -15,9 +15,9 @@ pub enum PublishError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Another message is in flight.
+    /// Another message is in flight, or its end was not yet taken note of.
     Busy,
-    /// The session has ended before; nothing can be sent over it.
+    /// The session has ended before, or its connection so that the next message is to tell; that one is told.
     Ended(Failure),
 }
 
@@ -40,17 +40,39 @@ impl PublishError {
             .concat(),
             Self::Busy => "another message is in flight".into(),
             Self::Ended(failure) => [
-                "nothing was sent, for the connection has ended before: ",
-                &failure.reason(),
+                "the connection had ended before: ",
+                &failure.message(),
+                Fate::NotDelivered.message(),
             ]
             .concat(),
         }
     }
 }
 
-/// Why a session ended.
+/// What is known of a message that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The broker cannot have it: it was not sent in full, or the broker refused the connection.
+    NotDelivered,
+    /// It was sent in full, and the broker's word did not come.
+    Unknown,
+}
+
+impl Fate {
+    /// What stands at the end of an error's message.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::NotDelivered => "; the message was not delivered",
+            Self::Unknown => "; whether the message was delivered is unknown",
+        }
+    }
+}
+
+/// Why a connection ended, or was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// There was none, for this reason.
+    Unreachable(String),
     /// The broker answered CONNECT with a refusal [MQTT-3.2.2-5].
     Refused(Refusal),
     /// The connection was closed or reset while this was awaited.
@@ -59,26 +81,17 @@ pub enum Failure {
     TimedOut(Awaited),
     /// The broker broke the protocol, and so the connection was closed [MQTT-4.8.0-1].
     Violation(Violation),
+    /// The broker has forgotten a session that it was to keep, with a QoS 2 message half way [MQTT-3.2.2-3].
+    SessionLost,
     /// We said DISCONNECT.
     Disconnected,
 }
 
 impl Failure {
-    /// What happened, and what that means for the message that was being published.
-    pub fn message(&self) -> String {
-        let consequence = match self {
-            Self::Refused(_) => "; the message was not delivered",
-            Self::Closed(Awaited::Transmission) | Self::TimedOut(Awaited::Transmission) => {
-                "; the message was not sent in full"
-            }
-            _ => "; whether the message was delivered is unknown",
-        };
-        [&self.reason(), consequence].concat()
-    }
-
     /// What happened.
-    pub fn reason(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
+            Self::Unreachable(reason) => reason.clone(),
             Self::Refused(refusal) => {
                 ["the broker refused the connection: ", refusal.message()].concat()
             }
@@ -100,6 +113,9 @@ impl Failure {
                 &violation.message(),
             ]
             .concat(),
+            Self::SessionLost => {
+                "the connection was lost, and the broker does not remember the session".into()
+            }
             Self::Disconnected => "it was disconnected".into(),
         }
     }

@@ -22,7 +22,7 @@ mod time;
 mod topic;
 
 pub use address::{Address, AddressError, Host, Scheme};
-pub use error::{Awaited, Failure, PublishError, Refusal, Violation};
+pub use error::{Awaited, Failure, Fate, PublishError, Refusal, Violation};
 pub use options::{ConnectOptions, Credentials, CredentialsError};
 pub use session::{Event, Qos, Session};
 pub use time::Instant;

@@ -16,6 +16,8 @@ pub struct ConnectOptions {
     /// The packet id in front of the first one. Where the broker keeps a session, ids of connections that are gone may be in
     /// use [MQTT-2.3.1-2], so that it should be a random one then.
     pub last_packet_id: u16,
+    /// How long a new connection may take that a publish needs.
+    pub connect_timeout: Duration,
     /// How long a publish waits for the broker.
     pub ack_timeout: Duration,
     /// The largest packet, without its fixed header, that the broker may send, in bytes.
@@ -27,7 +29,8 @@ pub struct ConnectOptions {
 impl ConnectOptions {
     /// The options that `address` gives, with the rest of what `open` takes.
     ///
-    /// `client_id` is used where the address has none, and `random` where the broker keeps the session. `keep_alive_secs` above 65,535 is 65,535, the most that MQTT can say.
+    /// `client_id` is used where the address has none, and `random` where the broker keeps the session. `keep_alive_secs`
+    /// above 65,535 is 65,535, the most that MQTT can say.
     pub fn new(
         address: &Address,
         client_id: impl FnOnce() -> String,
@@ -45,6 +48,7 @@ impl ConnectOptions {
             } else {
                 random() as u16
             },
+            connect_timeout: address.connect_timeout,
             ack_timeout: address.ack_timeout,
             max_incoming_packet_size: address.max_incoming_packet_size,
             max_outgoing_packet_size: address.max_outgoing_packet_size,

@@ -3,13 +3,16 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Awaited, ConnectOptions, Failure, Instant, PublishError, Topic, Violation,
+    Awaited, ConnectOptions, Failure, Fate, Instant, PublishError, Topic, Violation,
     codec::{self, Ack, Input, Packet, PublishLength},
     output::Output,
 };
 
+mod publication;
 #[cfg(test)]
 mod tests;
+
+use publication::Publication;
 
 /// The quality of service of a message [MQTT-4.3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,31 +28,46 @@ pub enum Qos {
 /// How many bytes of answers we keep for a broker that sends messages but takes nothing.
 const MAX_UNSENT_REPLIES: u64 = 64 * 1024;
 
-/// What has become of a session; see [`Session::poll`].
+/// The pause before a message that was on its way is tried on a new connection: this and a random part below the next, in
+/// milliseconds.
+const PAUSE_MILLIS: u64 = 10;
+const RANDOM_PAUSE_MILLIS: u64 = 90;
+
+/// The longest pause, where the network refuses one connection after the other.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is to be told or done; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The promise of the message's QoS is kept. QoS 0: the broker has accepted the connection and the transport has
     /// flushed the message. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
     Published,
-    /// The session ended, and with it the message that was in flight, if any. The transport is to be closed.
-    Ended(Failure),
+    /// The promise is broken, or not known to be kept; and the connection, if there was one, is to be closed.
+    Failed(Failure, Fate),
+    /// The connection, if there was one, is to be closed and another one made, by this time at the latest. Then
+    /// [`connected`](Session::connected) or [`unreachable`](Session::unreachable) is to be called.
+    Connect(Instant),
 }
 
-/// One connection of an MQTT 3.1.1 publisher, without I/O.
+/// The session of an MQTT 3.1.1 publisher, without I/O.
+///
+/// As in the standard a session may outlive its network connection: a message whose connection is lost is sent again on
+/// the next, as far as its QoS allows it (4.3, 4.4).
 ///
 /// It owns no socket and reads no clock. There are four kinds of methods:
 ///
 /// - commands: [`publish`](Self::publish), [`disconnect`](Self::disconnect);
-/// - what came in: [`receive`](Self::receive), [`transmitted`](Self::transmitted), [`flushed`](Self::flushed),
-///   [`closed`](Self::closed), [`handle_timeout`](Self::handle_timeout);
+/// - what came in: [`connected`](Self::connected), [`unreachable`](Self::unreachable), [`receive`](Self::receive),
+///   [`transmitted`](Self::transmitted), [`flushed`](Self::flushed), [`closed`](Self::closed),
+///   [`handle_timeout`](Self::handle_timeout);
 /// - what must go out: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
-/// - getters: [`is_ended`](Self::is_ended).
+/// - getters: [`is_connected`](Self::is_connected), [`should_linger`](Self::should_linger).
 ///
 /// Whoever drives it calls what must go out after each command and each input.
 ///
-/// The first message's CONNECT waits for it and leaves in front of it, in the same bytes: MQTT lets a client send before
-/// the broker's CONNACK has come (3.1.4, non-normative comment), and that saves a round trip. So a refusal by the broker is
-/// the first message's failure.
+/// CONNECT waits for the first message of a connection and leaves in front of it, in the same bytes: MQTT lets a client send
+/// before the broker's CONNACK has come (3.1.4, non-normative comment), and that saves a round trip. So a refusal by the
+/// broker is the first message's failure.
 #[derive(Debug)]
 pub struct Session {
     options: ConnectOptions,
@@ -61,6 +79,9 @@ pub struct Session {
     publication: Option<Publication>,
     event: Option<Event>,
     last_packet_id: u16,
+    /// The packet ids of QoS 2 messages that were given up half way: a broker that keeps the session takes a new message of
+    /// the same id for an old one, and drops it.
+    given_up: Vec<u16>,
     /// Whether the last message had no acknowledgement, so that it may still be on its way.
     unacknowledged: bool,
     /// When bytes were sent last; keep alive counts from here [MQTT-3.1.2-23].
@@ -71,69 +92,66 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Phase {
-    /// CONNECT waits for the first message.
+    /// There is no connection.
+    Offline,
+    /// There is none, and this one's failure is for the next message to tell.
+    Broken(Failure),
+    /// The message in flight has lost its connection so, and pauses before the next.
+    Pausing {
+        until: Instant,
+        loss: Failure,
+    },
+    /// There is a connection, and CONNECT waits for a message.
     Fresh,
     /// CONNECT, which ends at this byte of the output, is on its way or in the broker's hands.
     Connecting {
         end: u64,
     },
     Connected,
-    Ended(Failure),
-}
-
-/// The message in flight.
-#[derive(Debug)]
-struct Publication {
-    packet_id: u16,
-    /// The broker's next answer; `None` for QoS 0.
-    ack: Option<Ack>,
-    /// Where in the output that ends which the broker is to answer; it can't have an answer before.
-    end: u64,
-    /// The end of all patience.
-    deadline: Instant,
-    /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
-    stall_deadline: Instant,
-    /// Whether the transport took all of the PUBLISH.
-    sent: bool,
+    /// We said DISCONNECT, or would have.
+    Disconnected,
 }
 
 impl Session {
-    /// A session for one connection that the transport has made.
-    pub fn new(options: ConnectOptions, now: Instant) -> Self {
+    /// A session that has no connection yet.
+    pub fn new(options: ConnectOptions) -> Self {
         Self {
             last_packet_id: options.last_packet_id,
             options,
-            phase: Phase::Fresh,
+            phase: Phase::Offline,
             output: Output::default(),
             flushed: 0,
             input: Input::default(),
             publication: None,
             event: None,
+            given_up: Vec::new(),
             unacknowledged: false,
-            last_sent: now,
+            last_sent: Instant::from_nanos(0),
             pings: 0,
         }
     }
 
     /// Begins to publish a message, which [`poll`](Self::poll) reports the end of. Only one may be in flight at a time.
     ///
-    /// It ends within [`ack_timeout`](ConnectOptions::ack_timeout), and a second more for each 64 KiB of the payload.
+    /// It ends within [`ack_timeout`](ConnectOptions::ack_timeout), and a second more for each 64 KiB of the payload. If
+    /// there is no connection, or one so long idle that the broker may be closing it [MQTT-3.1.2-24], a new one is asked for.
     ///
     /// # Errors
     ///
-    /// If the packet would be too large, another message is in flight or the session has ended. Nothing was sent then.
+    /// If the packet would be too large, another message is in flight or its end was not polled, or the session was ended or
+    /// broken before. Nothing was sent then.
     pub fn publish(
         &mut self,
-        topic: &Topic,
+        topic: Topic,
         payload: Vec<u8>,
         qos: Qos,
         now: Instant,
     ) -> Result<(), PublishError> {
-        if self.publication.is_some() {
+        if self.publication.is_some() || self.event.is_some() {
             return Err(PublishError::Busy);
         }
         let length =
-            PublishLength::new(topic, payload.len(), qos).ok_or(PublishError::TooLarge {
+            PublishLength::new(&topic, payload.len(), qos).ok_or(PublishError::TooLarge {
                 payload: payload.len(),
             })?;
         if length.packet > self.options.max_outgoing_packet_size {
@@ -143,37 +161,28 @@ impl Session {
             });
         }
         match &self.phase {
-            Phase::Ended(failure) => return Err(PublishError::Ended(failure.clone())),
-            Phase::Fresh => {
-                *self.output.control() = codec::connect(&self.options);
-                self.phase = Phase::Connecting {
-                    end: self.output.end(),
-                };
+            Phase::Disconnected => return Err(PublishError::Ended(Failure::Disconnected)),
+            Phase::Broken(failure) => {
+                let error = PublishError::Ended(failure.clone());
+                // Told once: the next message tries its luck on a new connection.
+                self.phase = Phase::Offline;
+                return Err(error);
             }
-            Phase::Connecting { .. } | Phase::Connected => {}
+            Phase::Connected if self.is_stale(now) => self.leave(Phase::Offline),
+            _ => {}
         }
 
-        // 1 to 65,535, then 1 again [MQTT-2.3.1-1].
-        self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
-        let header = self.output.control();
-        codec::publish_header(topic, &length, qos, self.last_packet_id, header);
-        let minimum_rate = Duration::from_secs(payload.len() as u64 / (64 * 1024));
-        self.output.payload(Bytes::from(payload));
-
-        let stall_deadline = now + self.options.ack_timeout;
         self.unacknowledged = qos == Qos::AtMostOnce;
-        self.publication = Some(Publication {
-            packet_id: self.last_packet_id,
-            ack: match qos {
-                Qos::AtMostOnce => None,
-                Qos::AtLeastOnce => Some(Ack::Puback),
-                Qos::ExactlyOnce => Some(Ack::Pubrec),
-            },
-            end: self.output.end(),
-            deadline: stall_deadline + minimum_rate,
-            stall_deadline,
-            sent: false,
-        });
+        let packet_id = self.next_packet_id();
+        let timeout = self.options.ack_timeout;
+        let payload = Bytes::from(payload);
+        let publication = Publication::new(topic, payload, qos, length, packet_id, now, timeout);
+        self.publication = Some(publication);
+        match self.phase {
+            Phase::Fresh => self.connect(),
+            Phase::Connecting { .. } | Phase::Connected => self.enqueue(),
+            _ => self.event = Some(Event::Connect(self.connect_deadline(now))),
+        }
         Ok(())
     }
 
@@ -183,17 +192,46 @@ impl Session {
         if matches!(self.phase, Phase::Connecting { .. } | Phase::Connected) {
             codec::disconnect(self.output.control());
         }
-        if !self.is_ended() {
-            self.phase = Phase::Ended(Failure::Disconnected);
-            if self.publication.is_some() {
-                self.finish(Event::Ended(Failure::Disconnected));
+        if let Some(publication) = self.publication.take() {
+            let fate = publication.fate(&Failure::Disconnected);
+            self.report(Event::Failed(Failure::Disconnected, fate));
+        }
+        self.phase = Phase::Disconnected;
+    }
+
+    /// The transport has made a connection.
+    pub fn connected(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Disconnected) {
+            return;
+        }
+        self.leave(Phase::Fresh);
+        self.last_sent = now;
+        if self.publication.is_some() {
+            self.connect();
+        }
+    }
+
+    /// The transport could not make a connection, for this reason.
+    pub fn unreachable(&mut self, reason: String, now: Instant) {
+        let loss = Failure::Unreachable(reason);
+        match &mut self.publication {
+            // The broker may be starting anew, and a message whose fate is unknown is worth the wait.
+            Some(publication) if publication.sent_before => {
+                publication.pause = (publication.pause * 2).min(MAX_PAUSE);
+                let until = now + publication.pause;
+                if until < publication.deadline.min(publication.stall_deadline) {
+                    self.phase = Phase::Pausing { until, loss };
+                } else {
+                    self.fail(loss);
+                }
             }
+            _ => self.fail(loss),
         }
     }
 
     /// Takes in bytes from the broker.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.is_ended() {
+        if !self.is_connected() {
             return;
         }
         self.input.extend(bytes);
@@ -210,7 +248,7 @@ impl Session {
         };
         match result {
             Ok(()) => self.complete(),
-            Err(failure) => self.end(failure),
+            Err(failure) => self.fail(failure),
         }
     }
 
@@ -218,9 +256,8 @@ impl Session {
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.output.advance(count);
         self.last_sent = now;
-        if let Some(publication) = self.publication.as_mut().filter(|it| !it.sent) {
-            publication.stall_deadline = now + self.options.ack_timeout;
-            publication.sent = publication.end <= self.output.taken();
+        if let Some(publication) = &mut self.publication {
+            publication.transmitted(self.output.taken(), now, self.options.ack_timeout);
         }
     }
 
@@ -230,18 +267,47 @@ impl Session {
         self.complete();
     }
 
-    /// The transport was closed or reset, and all that it received was given to [`receive`](Self::receive) before.
-    pub fn closed(&mut self) {
-        self.end(Failure::Closed(self.awaited()));
+    /// The transport was closed or reset, and all that it received was given to [`receive`](Self::receive) before. `random`
+    /// spreads those who lose their connections together.
+    pub fn closed(&mut self, now: Instant, random: impl FnOnce() -> u64) {
+        if !self.is_connected() {
+            return;
+        }
+        let loss = Failure::Closed(self.awaited());
+        let kept = !self.options.clean_session;
+        match &mut self.publication {
+            None => self.leave(Phase::Offline),
+            Some(publication) if publication.may_be_sent_again(kept) => {
+                let millis = PAUSE_MILLIS + random() % RANDOM_PAUSE_MILLIS;
+                publication.pause = Duration::from_millis(millis);
+                publication.lost();
+                let until = now + publication.pause;
+                self.leave(Phase::Pausing { until, loss });
+            }
+            Some(_) => self.fail(loss),
+        }
     }
 
     /// It is `now`, which [`timeout`](Self::timeout) said to wait for; earlier does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.end(Failure::TimedOut(self.awaited()));
-        } else if self.ping_due().is_some_and(|due| due <= now) {
-            codec::pingreq(self.output.control());
-            self.pings += 1;
+        let Some(deadline) = self.deadline() else {
+            return;
+        };
+        match &self.phase {
+            Phase::Pausing { loss, .. } if deadline <= now => {
+                let loss = loss.clone();
+                self.fail(loss);
+            }
+            _ if deadline <= now => self.fail(Failure::TimedOut(self.awaited())),
+            Phase::Pausing { until, .. } if *until <= now => {
+                self.phase = Phase::Offline;
+                self.event = Some(Event::Connect(self.connect_deadline(now)));
+            }
+            _ if self.ping_due().is_some_and(|due| due <= now) => {
+                codec::pingreq(self.output.control());
+                self.pings += 1;
+            }
+            _ => {}
         }
     }
 
@@ -253,18 +319,25 @@ impl Session {
 
     /// When to call [`handle_timeout`](Self::handle_timeout). `None` while no message is in flight.
     pub fn timeout(&self) -> Option<Instant> {
-        self.deadline()
-            .map(|deadline| self.ping_due().map_or(deadline, |due| due.min(deadline)))
+        let deadline = self.deadline()?;
+        let sooner = match &self.phase {
+            Phase::Pausing { until, .. } => Some(*until),
+            _ => self.ping_due(),
+        };
+        Some(sooner.map_or(deadline, |sooner| sooner.min(deadline)))
     }
 
-    /// What has become of the message or of the session, once.
+    /// What is to be told or done, once.
     pub fn poll(&mut self) -> Option<Event> {
         self.event.take()
     }
 
-    /// Whether the session has ended and its transport is of no more use.
-    pub fn is_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended(_))
+    /// Whether there is a connection of use. If not, the transport is to close what it has.
+    pub fn is_connected(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Fresh | Phase::Connecting { .. } | Phase::Connected
+        )
     }
 
     /// Whether a broker that keeps to the protocol may still have something to say after DISCONNECT, while a message is on
@@ -272,6 +345,47 @@ impl Session {
     /// connection and with it lose the message: it should read until the broker closes.
     pub fn should_linger(&self) -> bool {
         self.unacknowledged && (self.pings > 0 || !self.options.clean_session)
+    }
+
+    /// Whether the connection has been idle for longer than the broker lets it [MQTT-3.1.2-24].
+    fn is_stale(&self, now: Instant) -> bool {
+        let keep_alive = Duration::from_secs(self.options.keep_alive.into());
+        !keep_alive.is_zero() && now.saturating_duration_since(self.last_sent) > keep_alive
+    }
+
+    /// 1 to 65,535, then 1 again [MQTT-2.3.1-1], without those in use [MQTT-2.3.1-2].
+    fn next_packet_id(&mut self) -> u16 {
+        // Few are ever given up, since the app was told of each.
+        loop {
+            self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
+            if !self.given_up.contains(&self.last_packet_id) {
+                return self.last_packet_id;
+            }
+        }
+    }
+
+    fn connect_deadline(&self, now: Instant) -> Instant {
+        let timeout = now + self.options.connect_timeout;
+        self.deadline().map_or(timeout, |it| it.min(timeout))
+    }
+
+    /// Greets the broker, and has the message in flight follow.
+    fn connect(&mut self) {
+        *self.output.control() = codec::connect(&self.options);
+        self.phase = Phase::Connecting {
+            end: self.output.end(),
+        };
+        // To resume it, one must know first whether the broker remembers.
+        if self.publication.as_ref().is_some_and(|it| !it.is_resumed()) {
+            self.enqueue();
+        }
+    }
+
+    /// Puts the message in flight into the output: PUBLISH, or PUBREL if the broker has said that it has the rest.
+    fn enqueue(&mut self) {
+        if let Some(publication) = &mut self.publication {
+            publication.enqueue(&mut self.output, !self.options.clean_session);
+        }
     }
 
     fn handle(&mut self, packet: Packet) -> Result<(), Failure> {
@@ -293,12 +407,7 @@ impl Session {
                 Packet::Connack {
                     session_present, ..
                 },
-            ) => {
-                if session_present && self.options.clean_session {
-                    return Err(Failure::Violation(Violation::ConnackFlags(1)));
-                }
-                self.phase = Phase::Connected;
-            }
+            ) => self.accepted(session_present)?,
             (Phase::Connected, Packet::Publish { qos, packet_id }) => {
                 // A message of a session that someone subscribed with, and so not ours to read: acknowledged and dropped.
                 match qos {
@@ -314,6 +423,24 @@ impl Session {
             (Phase::Connected, Packet::Pingresp) if self.pings > 0 => self.pings -= 1,
             _ => return Err(unexpected),
         }
+        Ok(())
+    }
+
+    /// The broker has accepted the connection, and says whether it remembers us [MQTT-3.2.2-1] to [MQTT-3.2.2-3].
+    fn accepted(&mut self, session_present: bool) -> Result<(), Failure> {
+        if session_present && self.options.clean_session {
+            return Err(Failure::Violation(Violation::ConnackFlags(1)));
+        }
+        if !session_present {
+            self.given_up.clear();
+        }
+        if self.publication.as_ref().is_some_and(|it| it.is_resumed()) {
+            if !session_present {
+                return Err(Failure::SessionLost);
+            }
+            self.enqueue();
+        }
+        self.phase = Phase::Connected;
         Ok(())
     }
 
@@ -347,13 +474,14 @@ impl Session {
                 match ack {
                     Ack::Pubrec => {
                         publication.ack = Some(Ack::Pubcomp);
-                        codec::ack(Ack::Pubrel, packet_id, self.output.control());
-                        publication.end = self.output.end();
+                        publication.enqueue(&mut self.output, !self.options.clean_session);
                     }
                     _ => self.finish(Event::Published),
                 }
                 return Ok(());
             }
+            // A broker that remembers may answer twice: to what it had before, and to what we sent again.
+            Some(publication) if ack == Ack::Pubrec && publication.is_resumed() => return Ok(()),
             Some(_) => Violation::Unexpected(ack.name()),
             None => Violation::PacketId(ack.name(), packet_id),
         };
@@ -370,33 +498,52 @@ impl Session {
         }
     }
 
-    fn end(&mut self, failure: Failure) {
-        if self.is_ended() {
-            return;
-        }
-        self.output = Output::default();
-        self.input = Input::default();
-        self.phase = Phase::Ended(failure.clone());
-        self.finish(Event::Ended(failure));
+    /// Gives up the connection, if there is one, and with it the message in flight, if there is one.
+    fn fail(&mut self, failure: Failure) {
+        let phase = match self.publication.take() {
+            None => Phase::Broken(failure),
+            Some(publication) => {
+                let fate = publication.fate(&failure);
+                if publication.qos == Qos::ExactlyOnce
+                    && !self.options.clean_session
+                    && fate == Fate::Unknown
+                {
+                    self.given_up.push(publication.packet_id);
+                }
+                self.report(Event::Failed(failure, fate));
+                Phase::Offline
+            }
+        };
+        self.leave(phase);
     }
 
-    /// Reports `event`, unless one waits to be polled: a promise that was kept stays kept, whatever came behind it.
+    /// Forgets the connection.
+    fn leave(&mut self, phase: Phase) {
+        self.output = Output::default();
+        self.input = Input::default();
+        self.flushed = 0;
+        self.pings = 0;
+        self.phase = phase;
+    }
+
     fn finish(&mut self, event: Event) {
         self.publication = None;
-        self.event.get_or_insert(event);
+        self.report(event);
+    }
+
+    /// Reports `event`, unless [`Event::Published`] waits to be polled: a promise that was kept stays kept, whatever came
+    /// behind it.
+    fn report(&mut self, event: Event) {
+        if self.event != Some(Event::Published) {
+            self.event = Some(event);
+        }
     }
 
     fn awaited(&self) -> Awaited {
         match (&self.publication, &self.phase) {
             (None, _) => Awaited::Publish,
             (Some(_), Phase::Connecting { .. }) => Awaited::Connack,
-            (Some(publication), _) => match publication.ack {
-                _ if !publication.sent => Awaited::Transmission,
-                Some(Ack::Puback) => Awaited::Puback,
-                Some(Ack::Pubrec) => Awaited::Pubrec,
-                Some(_) => Awaited::Pubcomp,
-                None => Awaited::Transmission,
-            },
+            (Some(publication), _) => publication.awaited(),
         }
     }
 

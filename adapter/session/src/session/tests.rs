@@ -5,6 +5,8 @@ use core::time::Duration;
 use super::*;
 use crate::Refusal;
 
+mod reconnect;
+
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
 const KEEP_ALIVE_SECS: u64 = 7;
 
@@ -19,10 +21,18 @@ fn options() -> ConnectOptions {
         keep_alive: 0,
         credentials: None,
         last_packet_id: 0,
+        connect_timeout: Duration::from_secs(5),
         ack_timeout: Duration::from_secs(20),
         max_incoming_packet_size: 1000,
         max_outgoing_packet_size: usize::MAX,
     }
+}
+
+/// A session with a connection.
+fn online(options: ConnectOptions) -> Session {
+    let mut session = Session::new(options);
+    session.connected(at(0));
+    session
 }
 
 fn topic() -> Topic {
@@ -43,10 +53,8 @@ fn sent(session: &mut Session, now: Instant) -> Vec<u8> {
 
 /// A session with a message in flight whose bytes are all sent.
 fn publishing(options: ConnectOptions, qos: Qos) -> Session {
-    let mut session = Session::new(options, at(0));
-    session
-        .publish(&topic(), b"m".to_vec(), qos, at(0))
-        .unwrap();
+    let mut session = online(options);
+    session.publish(topic(), b"m".to_vec(), qos, at(0)).unwrap();
     sent(&mut session, at(0));
     session
 }
@@ -58,21 +66,21 @@ fn connected(qos: Qos) -> Session {
 }
 
 fn failed(session: &mut Session) -> Failure {
-    assert!(session.is_ended());
+    assert!(!session.is_connected());
     assert_eq!(session.transmit(), b"");
     match session.poll() {
-        Some(Event::Ended(failure)) => failure,
+        Some(Event::Failed(failure, _)) => failure,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn connect_waits_for_the_first_message_and_leaves_with_it() {
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     assert_eq!(session.transmit(), b"");
     assert_eq!(session.timeout(), None);
     session
-        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
         .unwrap();
     // In one piece, so that it can be one write.
     let expected = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c\x32\x06\0\x01t\0\x01m";
@@ -82,9 +90,9 @@ fn connect_waits_for_the_first_message_and_leaves_with_it() {
 #[test]
 fn qos_0_is_published_once_accepted_and_flushed() {
     // The broker's word first, then the transport's.
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     session
-        .publish(&topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
+        .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
         .unwrap();
     let count = session.transmit().len();
     session.transmitted(count, at(0));
@@ -101,7 +109,7 @@ fn qos_0_is_published_once_accepted_and_flushed() {
 
     // The second one awaits nothing but the transport.
     session
-        .publish(&topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
+        .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
         .unwrap();
     assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn");
     assert_eq!(session.poll(), Some(Event::Published));
@@ -156,7 +164,7 @@ fn packet_ids_run_from_1_to_65535_and_never_are_0() {
     for expected in (2..=u16::MAX).chain([1, 2]) {
         session.poll();
         session
-            .publish(&topic(), vec![], Qos::AtLeastOnce, at(0))
+            .publish(topic(), vec![], Qos::AtLeastOnce, at(0))
             .unwrap();
         let id = expected.to_be_bytes();
         assert_eq!(
@@ -173,18 +181,16 @@ fn a_refusal_ends_the_first_message() {
     let mut session = publishing(options(), Qos::AtMostOnce);
     session.receive(&[0x20, 2, 0, 4]);
     // Brokers close behind it, which adds nothing.
-    session.closed();
+    session.closed(at(0), || 0);
     assert_eq!(
         failed(&mut session),
         Failure::Refused(Refusal::BadCredentials)
     );
-    let again = session.publish(&topic(), vec![], Qos::AtMostOnce, at(1));
-    assert_eq!(
-        again,
-        Err(PublishError::Ended(Failure::Refused(
-            Refusal::BadCredentials
-        )))
-    );
+    // The next message asks again.
+    session
+        .publish(topic(), vec![], Qos::AtMostOnce, at(1))
+        .unwrap();
+    assert_eq!(session.poll(), Some(Event::Connect(at(6))));
 }
 
 #[test]
@@ -257,31 +263,34 @@ fn what_cannot_come_ends_the_session() {
     ];
     for (mut session, bytes, violation) in cases {
         // Of the QoS 0 message, the promise was kept before.
-        session.poll();
+        let published = session.poll().is_some();
         session.receive(bytes);
-        assert_eq!(
-            failed(&mut session),
-            Failure::Violation(violation),
-            "{bytes:x?}"
-        );
+        assert!(!session.is_connected());
+        let violation = Failure::Violation(violation);
+        if published {
+            let next = session.publish(topic(), vec![], Qos::AtMostOnce, at(0));
+            assert_eq!(next, Err(PublishError::Ended(violation)), "{bytes:x?}");
+        } else {
+            assert_eq!(failed(&mut session), violation, "{bytes:x?}");
+        }
     }
 }
 
 /// A broker cannot have seen what has not left.
 #[test]
 fn an_answer_that_comes_too_early_is_a_violation() {
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     session
-        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
         .unwrap();
     session.transmitted(1, at(0));
     session.receive(CONNACK);
     let violation = Violation::Unexpected("CONNACK");
     assert_eq!(failed(&mut session), Failure::Violation(violation));
 
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     session
-        .publish(&topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
         .unwrap();
     let all_but_one = session.transmit().len() - 1;
     session.transmitted(all_but_one, at(0));
@@ -303,7 +312,7 @@ fn a_message_is_done_though_answers_to_others_have_not_left() {
     session.poll();
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
         session
-            .publish(&topic(), vec![9; 100_000], qos, at(0))
+            .publish(topic(), vec![9; 100_000], qos, at(0))
             .unwrap();
         session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
         let header = if qos == Qos::AtMostOnce { 7 } else { 9 };
@@ -329,37 +338,35 @@ fn a_promise_that_was_kept_stays_kept() {
     broken.receive(&[0x40, 2, 0, 1, 0x20, 2, 0, 0]);
     let mut closed = connected(Qos::AtLeastOnce);
     closed.receive(&[0x40, 2, 0, 1]);
-    closed.closed();
+    closed.closed(at(0), || 0);
     for mut session in [broken, closed] {
         assert_eq!(session.poll(), Some(Event::Published));
-        assert!(session.is_ended());
-        let next = session.publish(&topic(), vec![], Qos::AtMostOnce, at(0));
-        assert!(matches!(next, Err(PublishError::Ended(_))));
+        assert!(!session.is_connected());
     }
 }
 
 #[test]
 fn one_message_at_a_time() {
     let mut session = publishing(options(), Qos::AtLeastOnce);
-    let second = session.publish(&topic(), vec![], Qos::AtLeastOnce, at(0));
+    let second = session.publish(topic(), vec![], Qos::AtLeastOnce, at(0));
     assert_eq!(second, Err(PublishError::Busy));
     session.disconnect();
-    assert_eq!(session.poll(), Some(Event::Ended(Failure::Disconnected)));
+    let failed = Event::Failed(Failure::Disconnected, Fate::Unknown);
+    assert_eq!(session.poll(), Some(failed));
     assert_eq!(session.timeout(), None);
 }
 
-/// The reason of a failure that went before says nothing about the message that was refused for it.
+/// With no message in flight there is nobody to tell but the next one, of which nothing is sent.
 #[test]
-fn what_was_not_sent_is_not_said_to_be_unknown() {
-    let mut session = connected(Qos::AtLeastOnce);
-    session.handle_timeout(at(20));
-    let failure = failed(&mut session);
-    assert!(failure.message().contains("is unknown"), "{failure}");
+fn a_violation_between_messages_is_told_to_the_next() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    session.receive(CONNACK);
     let error = session
-        .publish(&topic(), vec![], Qos::AtLeastOnce, at(20))
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(20))
         .unwrap_err();
-    assert!(error.message().contains("nothing was sent"), "{error}");
-    assert!(!error.message().contains("unknown"), "{error}");
+    assert!(error.message().contains("unexpected CONNACK"), "{error}");
+    assert!(error.message().ends_with("was not delivered"), "{error}");
 }
 
 #[test]
@@ -372,7 +379,7 @@ fn lingering_is_for_messages_that_nobody_acknowledges() {
         (publishing(options(), Qos::AtMostOnce), false),
         (publishing(kept(), Qos::AtMostOnce), true),
         (publishing(kept(), Qos::AtLeastOnce), false),
-        (Session::new(kept(), at(0)), false),
+        (online(kept()), false),
     ] {
         session.receive(CONNACK);
         assert_eq!(session.should_linger(), lingers);
@@ -381,32 +388,30 @@ fn lingering_is_for_messages_that_nobody_acknowledges() {
 
 #[test]
 fn a_lost_connection_says_what_was_awaited() {
-    let mut unsent = Session::new(options(), at(0));
+    let mut unsent = online(options());
     unsent
-        .publish(&topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
+        .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
         .unwrap();
-    let mut refused = Session::new(options(), at(0));
+    let mut refused = online(options());
     refused
-        .publish(&topic(), vec![0; 100_000], Qos::AtMostOnce, at(0))
+        .publish(topic(), vec![0; 100_000], Qos::AtMostOnce, at(0))
         .unwrap();
-    refused.transmitted(1, at(0));
+    refused.transmitted(20, at(0));
     unsent.transmitted(unsent.transmit().len() - 1, at(0));
     unsent.receive(CONNACK);
     let mut received = connected(Qos::ExactlyOnce);
     received.receive(&[0x50, 2, 0, 1]);
     sent(&mut received, at(0));
     for (mut session, awaited) in [
-        (Session::new(options(), at(0)), Awaited::Publish),
         // A broker that does not want us need not read our message to its end.
         (refused, Awaited::Connack),
         (unsent, Awaited::Transmission),
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
         (publishing(options(), Qos::ExactlyOnce), Awaited::Connack),
-        (connected(Qos::AtLeastOnce), Awaited::Puback),
         (connected(Qos::ExactlyOnce), Awaited::Pubrec),
         (received, Awaited::Pubcomp),
     ] {
-        session.closed();
+        session.closed(at(0), || 0);
         assert_eq!(failed(&mut session), Failure::Closed(awaited));
     }
 }
@@ -419,7 +424,7 @@ fn every_wait_has_a_bound() {
     let mut unsent = connected(Qos::AtMostOnce);
     unsent.poll();
     unsent
-        .publish(&topic(), vec![], Qos::AtMostOnce, at(0))
+        .publish(topic(), vec![], Qos::AtMostOnce, at(0))
         .unwrap();
     for (mut session, awaited) in [
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
@@ -430,7 +435,7 @@ fn every_wait_has_a_bound() {
     ] {
         assert_eq!(session.timeout(), Some(at(20)));
         session.handle_timeout(at(19));
-        assert!(!session.is_ended());
+        assert!(session.is_connected());
         session.handle_timeout(at(20));
         let failure = Failure::TimedOut(awaited);
         assert_eq!(failed(&mut session), failure);
@@ -452,10 +457,10 @@ fn slow_answers_do_not_move_the_bound() {
 /// A large payload gets the time that it needs, as long as the transport takes some of it.
 #[test]
 fn sending_is_bounded_by_its_progress_and_its_size() {
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     let payload = vec![0; 10 * 64 * 1024];
     session
-        .publish(&topic(), payload, Qos::AtMostOnce, at(0))
+        .publish(topic(), payload, Qos::AtMostOnce, at(0))
         .unwrap();
     assert_eq!(session.timeout(), Some(at(20)));
     session.transmitted(15, at(5));
@@ -471,9 +476,9 @@ fn sending_is_bounded_by_its_progress_and_its_size() {
 #[test]
 fn a_large_payload_follows_its_header_without_a_gap() {
     let payload: Vec<u8> = (0..200_000).map(|i| (i % 251) as u8).collect();
-    let mut session = Session::new(options(), at(0));
+    let mut session = online(options());
     session
-        .publish(&topic(), payload.clone(), Qos::AtLeastOnce, at(0))
+        .publish(topic(), payload.clone(), Qos::AtLeastOnce, at(0))
         .unwrap();
     // A train that fills a write, and the rest from where it lies.
     assert_eq!(session.transmit().len(), 64 * 1024);
@@ -493,7 +498,7 @@ fn a_packet_between_a_large_payloads_pieces_waits_for_its_end() {
     let mut session = connected(Qos::AtMostOnce);
     session.poll();
     session
-        .publish(&topic(), vec![9; 100_000], Qos::AtMostOnce, at(0))
+        .publish(topic(), vec![9; 100_000], Qos::AtMostOnce, at(0))
         .unwrap();
     session.transmitted(64 * 1024, at(0));
     session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
@@ -552,7 +557,7 @@ fn a_flood_of_messages_does_not_grow_our_memory() {
         let mut session = connected(Qos::AtLeastOnce);
         let messages = message.repeat(10_000);
         session.receive(&messages);
-        assert!(!session.is_ended());
+        assert!(session.is_connected());
         session.receive(&messages);
         assert_eq!(failed(&mut session), Failure::Violation(Violation::Flood));
     }
@@ -567,11 +572,11 @@ fn our_own_message_is_no_flood() {
         session.poll();
         let topic = Topic::new(name).unwrap();
         session
-            .publish(&topic, vec![0; payload], Qos::AtLeastOnce, at(0))
+            .publish(topic, vec![0; payload], Qos::AtLeastOnce, at(0))
             .unwrap();
         session.transmitted(1, at(0));
         session.receive(&[0x32, 5, 0, 1, b't', 0, 7].repeat(100));
-        assert!(!session.is_ended());
+        assert!(session.is_connected());
     }
 }
 
@@ -590,26 +595,23 @@ fn disconnect_says_goodbye_to_whom_it_greeted() {
     session.disconnect();
     assert_eq!(sent(&mut session, at(0)), [0xe0, 0]);
 
-    let mut silent = Session::new(options(), at(0));
+    let mut silent = online(options());
     silent.disconnect();
     assert_eq!(silent.transmit(), b"");
 
     let mut lost = connected(Qos::AtLeastOnce);
-    lost.closed();
+    lost.closed(at(0), || 0);
     lost.disconnect();
     assert_eq!(lost.transmit(), b"");
 }
 
 #[test]
 fn what_is_too_large_is_refused_and_harms_nothing() {
-    let mut session = Session::new(
-        ConnectOptions {
-            max_outgoing_packet_size: 8,
-            ..options()
-        },
-        at(0),
-    );
-    let above = session.publish(&topic(), vec![0; 4], Qos::AtMostOnce, at(0));
+    let mut session = online(ConnectOptions {
+        max_outgoing_packet_size: 8,
+        ..options()
+    });
+    let above = session.publish(topic(), vec![0; 4], Qos::AtMostOnce, at(0));
     assert_eq!(
         above,
         Err(PublishError::AboveLimit {
@@ -619,7 +621,7 @@ fn what_is_too_large_is_refused_and_harms_nothing() {
     );
     assert_eq!(session.transmit(), b"");
     session
-        .publish(&topic(), vec![0; 3], Qos::AtMostOnce, at(0))
+        .publish(topic(), vec![0; 3], Qos::AtMostOnce, at(0))
         .unwrap();
     sent(&mut session, at(0));
     session.receive(CONNACK);

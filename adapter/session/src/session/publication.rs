@@ -1,0 +1,157 @@
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Qos;
+use crate::{
+    Awaited, Failure, Fate, Instant, Topic,
+    codec::{self, Ack, PublishLength},
+    output::Output,
+};
+
+/// A throughput that every network has, in bytes a second: a large payload gets the time that it needs.
+const MIN_THROUGHPUT: u64 = 64 * 1024;
+
+/// The message in flight, on whichever connection.
+#[derive(Debug)]
+pub(super) struct Publication {
+    topic: Topic,
+    payload: Bytes,
+    pub(super) qos: Qos,
+    length: PublishLength,
+    pub(super) packet_id: u16,
+    /// The broker's next answer; `None` for QoS 0.
+    pub(super) ack: Option<Ack>,
+    /// The end of all patience.
+    pub(super) deadline: Instant,
+    /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
+    pub(super) stall_deadline: Instant,
+    /// Where in the output begins and ends which the broker is to answer; it can't have an answer before.
+    begin: u64,
+    pub(super) end: u64,
+    /// Whether the transport took some of it.
+    begun: bool,
+    /// Whether the transport took all of it.
+    pub(super) sent: bool,
+    /// The same of an earlier connection, which was lost.
+    begun_before: bool,
+    pub(super) sent_before: bool,
+    /// Whether a connection was lost under it. It gets one more.
+    lost: bool,
+    /// The pause before the next connection.
+    pub(super) pause: Duration,
+}
+
+impl Publication {
+    pub(super) fn new(
+        topic: Topic,
+        payload: Bytes,
+        qos: Qos,
+        length: PublishLength,
+        packet_id: u16,
+        now: Instant,
+        ack_timeout: Duration,
+    ) -> Self {
+        let stall_deadline = now + ack_timeout;
+        let deadline = stall_deadline + Duration::from_secs(payload.len() as u64 / MIN_THROUGHPUT);
+        Self {
+            topic,
+            payload,
+            qos,
+            length,
+            packet_id,
+            ack: match qos {
+                Qos::AtMostOnce => None,
+                Qos::AtLeastOnce => Some(Ack::Puback),
+                Qos::ExactlyOnce => Some(Ack::Pubrec),
+            },
+            deadline,
+            stall_deadline,
+            begin: u64::MAX,
+            end: u64::MAX,
+            begun: false,
+            sent: false,
+            begun_before: false,
+            sent_before: false,
+            lost: false,
+            pause: Duration::ZERO,
+        }
+    }
+
+    /// Writes what is due: PUBLISH, or PUBREL once PUBREC has come.
+    pub(super) fn enqueue(&mut self, output: &mut Output, kept: bool) {
+        self.begin = output.end();
+        if self.ack == Some(Ack::Pubcomp) {
+            codec::ack(Ack::Pubrel, self.packet_id, output.control());
+        } else {
+            // In a session that ended with its connection, it would be the first that the broker sees of it [MQTT-3.3.1-1].
+            let dup = self.begun_before && kept && self.qos != Qos::AtMostOnce;
+            codec::publish_header(
+                &self.topic,
+                &self.length,
+                self.qos,
+                dup,
+                self.packet_id,
+                output.control(),
+            );
+            output.payload(self.payload.clone());
+        }
+        self.end = output.end();
+    }
+
+    /// The transport has taken the output up to here.
+    pub(super) fn transmitted(&mut self, taken: u64, now: Instant, ack_timeout: Duration) {
+        if !self.sent {
+            self.stall_deadline = now + ack_timeout;
+            self.begun = taken > self.begin;
+            self.sent = taken >= self.end;
+        }
+    }
+
+    /// Whether it may go out on another connection, after the loss of this one. `kept` is whether the session outlives it.
+    pub(super) fn may_be_sent_again(&self, kept: bool) -> bool {
+        let harmless = match self.qos {
+            Qos::AtLeastOnce => true,
+            Qos::ExactlyOnce if kept => true,
+            Qos::AtMostOnce | Qos::ExactlyOnce => !self.begun,
+        };
+        harmless && !self.lost
+    }
+
+    /// Its connection was lost, and it waits for another.
+    pub(super) fn lost(&mut self) {
+        self.lost = true;
+        self.begun_before |= self.begun;
+        self.sent_before |= self.sent;
+        self.begun = false;
+        self.sent = false;
+        self.begin = u64::MAX;
+        self.end = u64::MAX;
+    }
+
+    /// Whether it can only go on if the broker remembers how far it got.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.qos == Qos::ExactlyOnce && self.sent_before
+    }
+
+    /// What is known of it if it ends with `failure`.
+    pub(super) fn fate(&self, failure: &Failure) -> Fate {
+        match failure {
+            _ if self.sent_before => Fate::Unknown,
+            // A broker that refuses us must not act on what follows [MQTT-3.2.2-5].
+            Failure::Refused(_) => Fate::NotDelivered,
+            _ if self.sent => Fate::Unknown,
+            _ => Fate::NotDelivered,
+        }
+    }
+
+    pub(super) fn awaited(&self) -> Awaited {
+        match self.ack {
+            _ if !self.sent => Awaited::Transmission,
+            Some(Ack::Puback) => Awaited::Puback,
+            Some(Ack::Pubrec) => Awaited::Pubrec,
+            Some(_) => Awaited::Pubcomp,
+            None => Awaited::Transmission,
+        }
+    }
+}

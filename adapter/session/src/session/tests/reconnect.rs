@@ -1,0 +1,382 @@
+//! What becomes of a message when its connection is lost, and of the next one.
+
+use super::*;
+
+const SESSION_PRESENT: &[u8] = &[0x20, 2, 1, 0];
+const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+const CONNECT_KEPT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x00\0\0\0\x01c";
+
+fn kept() -> ConnectOptions {
+    ConnectOptions {
+        clean_session: false,
+        ..options()
+    }
+}
+
+fn millis(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
+}
+
+/// Loses the connection with a message in flight at 1 s, and has another one made after the pause.
+fn reconnect(session: &mut Session) {
+    session.closed(at(1), || 0);
+    assert_eq!(session.poll(), None);
+    assert_eq!(session.transmit(), b"");
+    assert_eq!(session.timeout(), Some(millis(1010)));
+    session.handle_timeout(millis(1009));
+    assert_eq!(session.poll(), None);
+    session.handle_timeout(millis(1010));
+    assert_eq!(session.poll(), Some(Event::Connect(millis(6010))));
+    session.connected(at(2));
+}
+
+fn fate(session: &mut Session) -> Fate {
+    assert!(!session.is_connected());
+    match session.poll() {
+        Some(Event::Failed(_, fate)) => fate,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dead_connection_is_replaced_before_a_message_is_sent() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    session.closed(at(1), || 0);
+    assert_eq!(session.timeout(), None);
+    session
+        .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(2))
+        .unwrap();
+    // At once, and all in one train again.
+    assert_eq!(session.poll(), Some(Event::Connect(at(7))));
+    session.connected(at(3));
+    let bytes = sent(&mut session, at(3));
+    assert_eq!(bytes, [CONNECT, b"\x30\x04\0\x01tn"].concat());
+    session.receive(CONNACK);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn a_connection_idle_beyond_its_keep_alive_is_replaced() {
+    for (secs, replaced) in [(7, false), (8, true)] {
+        let mut session = publishing(
+            ConnectOptions {
+                keep_alive: KEEP_ALIVE_SECS as u16,
+                ..options()
+            },
+            Qos::AtLeastOnce,
+        );
+        session.receive(CONNACK);
+        session.receive(&[0x40, 2, 0, 1]);
+        session.poll();
+        session
+            .publish(topic(), vec![], Qos::AtMostOnce, at(secs))
+            .unwrap();
+        assert_eq!(session.poll().is_some(), replaced, "after {secs} s");
+        assert_eq!(session.is_connected(), !replaced);
+    }
+}
+
+/// After a failure, the next message tries again.
+#[test]
+fn a_failure_is_not_for_ever() {
+    let mut session = connected(Qos::AtLeastOnce);
+    session.handle_timeout(at(20));
+    assert_eq!(fate(&mut session), Fate::Unknown);
+    session
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
+        .unwrap();
+    assert_eq!(session.poll(), Some(Event::Connect(at(26))));
+    session.unreachable("refused".into(), at(22));
+    let failure = Failure::Unreachable("refused".into());
+    assert_eq!(
+        session.poll(),
+        Some(Event::Failed(failure, Fate::NotDelivered))
+    );
+}
+
+/// At least once: a second copy does no harm. The session ended with its connection, so that it is a first one to the
+/// broker [MQTT-3.3.1-1].
+#[test]
+fn a_clean_session_sends_a_new_packet() {
+    for mut session in [
+        publishing(options(), Qos::AtLeastOnce),
+        connected(Qos::AtLeastOnce),
+    ] {
+        reconnect(&mut session);
+        let bytes = sent(&mut session, at(2));
+        assert_eq!(bytes, [CONNECT, b"\x32\x06\0\x01t\0\x01m"].concat());
+        session.receive(CONNACK);
+        session.receive(&[0x40, 2, 0, 1]);
+        assert_eq!(session.poll(), Some(Event::Published));
+    }
+}
+
+#[test]
+fn a_kept_session_sends_qos_1_again_with_dup() {
+    for answer in [CONNACK, SESSION_PRESENT] {
+        let mut session = publishing(kept(), Qos::AtLeastOnce);
+        session.receive(CONNACK);
+        reconnect(&mut session);
+        let bytes = sent(&mut session, at(2));
+        assert_eq!(bytes, [CONNECT_KEPT, b"\x3a\x06\0\x01t\0\x01m"].concat());
+        session.receive(answer);
+        session.receive(&[0x40, 2, 0, 1]);
+        assert_eq!(session.poll(), Some(Event::Published));
+    }
+}
+
+#[test]
+fn a_second_loss_is_an_error() {
+    for options in [options(), kept()] {
+        let mut session = publishing(options, Qos::AtLeastOnce);
+        session.receive(CONNACK);
+        reconnect(&mut session);
+        session.closed(at(3), || 0);
+        assert_eq!(fate(&mut session), Fate::Unknown);
+    }
+}
+
+/// Whether or not a byte of the message was written decides, where a second copy would break the promise.
+#[test]
+fn what_must_not_come_twice_is_sent_again_only_if_none_of_it_was_written() {
+    for qos in [Qos::AtMostOnce, Qos::ExactlyOnce] {
+        for (written, again) in [(0, true), (CONNECT.len(), true), (CONNECT.len() + 1, false)] {
+            let mut session = online(options());
+            session.publish(topic(), b"m".to_vec(), qos, at(0)).unwrap();
+            session.transmitted(written, at(0));
+            if again {
+                reconnect(&mut session);
+                assert!(sent(&mut session, at(2)).starts_with(CONNECT));
+            } else {
+                session.closed(at(1), || 0);
+                assert_eq!(fate(&mut session), Fate::NotDelivered);
+            }
+        }
+        let mut session = publishing(options(), qos);
+        session.closed(at(1), || 0);
+        assert_eq!(fate(&mut session), Fate::Unknown);
+    }
+}
+
+#[test]
+fn a_resumed_session_sends_publish_with_dup() {
+    for first in [&b""[..], CONNACK] {
+        let mut session = publishing(kept(), Qos::ExactlyOnce);
+        session.receive(first);
+        reconnect(&mut session);
+        // Not before the broker has said that it remembers.
+        assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
+        session.receive(SESSION_PRESENT);
+        assert_eq!(sent(&mut session, at(2)), b"\x3c\x06\0\x01t\0\x01m");
+        session.receive(&[0x50, 2, 0, 1]);
+        assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1]);
+        session.receive(&[0x70, 2, 0, 1]);
+        assert_eq!(session.poll(), Some(Event::Published));
+    }
+}
+
+#[test]
+fn a_resumed_session_sends_pubrel() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(CONNACK);
+    session.receive(&[0x50, 2, 0, 1]);
+    sent(&mut session, at(1));
+    reconnect(&mut session);
+    assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
+    session.receive(SESSION_PRESENT);
+    assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1]);
+    session.receive(&[0x70, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+/// A broker may answer what it had before, and what it got again.
+#[test]
+fn a_resumed_session_takes_pubrec_twice() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(CONNACK);
+    reconnect(&mut session);
+    sent(&mut session, at(2));
+    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat());
+    sent(&mut session, at(2));
+    session.receive(&[0x50, 2, 0, 1, 0x50, 2, 0, 1]);
+    assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1]);
+    session.receive(&[0x70, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+/// Nobody knows then whether the broker delivered the message before it forgot.
+#[test]
+fn a_session_that_the_broker_forgot_is_not_resumed() {
+    for received in [false, true] {
+        let mut session = publishing(kept(), Qos::ExactlyOnce);
+        session.receive(CONNACK);
+        if received {
+            session.receive(&[0x50, 2, 0, 1]);
+            sent(&mut session, at(1));
+        }
+        reconnect(&mut session);
+        sent(&mut session, at(2));
+        session.receive(CONNACK);
+        let event = Event::Failed(Failure::SessionLost, Fate::Unknown);
+        assert_eq!(session.poll(), Some(event));
+    }
+}
+
+/// What was not sent in full, the broker cannot have: it need not remember.
+#[test]
+fn a_message_cut_short_needs_no_memory_of_it() {
+    let mut session = online(kept());
+    session
+        .publish(topic(), b"m".to_vec(), Qos::ExactlyOnce, at(0))
+        .unwrap();
+    session.transmitted(session.transmit().len() - 1, at(0));
+    reconnect(&mut session);
+    let bytes = sent(&mut session, at(2));
+    assert_eq!(bytes, [CONNECT_KEPT, b"\x3c\x06\0\x01t\0\x01m"].concat());
+    session.receive(CONNACK);
+    session.receive(&[0x50, 2, 0, 1]);
+    sent(&mut session, at(2));
+    session.receive(&[0x70, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+/// The second connection's refusal says nothing of what the first one carried.
+#[test]
+fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
+    let mut session = connected(Qos::AtLeastOnce);
+    reconnect(&mut session);
+    sent(&mut session, at(2));
+    session.receive(&[0x20, 2, 0, 5]);
+    let event = Event::Failed(Failure::Refused(Refusal::NotAuthorized), Fate::Unknown);
+    assert_eq!(session.poll(), Some(event));
+
+    // Of a message that never left, it says all.
+    let mut session = online(options());
+    session
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(0))
+        .unwrap();
+    reconnect(&mut session);
+    sent(&mut session, at(2));
+    session.receive(&[0x20, 2, 0, 5]);
+    assert_eq!(fate(&mut session), Fate::NotDelivered);
+}
+
+/// A broker that is starting anew refuses connections for a while. Who is in doubt waits for it, up to its bound.
+#[test]
+fn a_message_in_doubt_waits_for_the_broker() {
+    let mut session = connected(Qos::AtLeastOnce);
+    session.closed(at(1), || 40);
+    let mut now = millis(1050);
+    let mut pauses = Vec::new();
+    let failed = loop {
+        assert_eq!(session.timeout(), Some(now));
+        session.handle_timeout(now);
+        match session.poll() {
+            Some(Event::Connect(deadline)) => assert!(deadline <= at(20)),
+            other => panic!("{other:?}"),
+        }
+        session.unreachable("refused".into(), now);
+        if let Some(event) = session.poll() {
+            break event;
+        }
+        let next = session.timeout().unwrap();
+        pauses.push(next.saturating_duration_since(now).as_millis());
+        now = next;
+    };
+    assert_eq!(pauses[..6], [100, 200, 400, 800, 1000, 1000]);
+    assert!(now < at(20) && at(19) <= now, "{now:?}");
+    let refused = Failure::Unreachable("refused".into());
+    assert_eq!(failed, Event::Failed(refused, Fate::Unknown));
+
+    // Nothing of it was sent: then there is no doubt, and no wait.
+    let mut session = online(options());
+    session
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(0))
+        .unwrap();
+    session.closed(at(1), || 0);
+    session.handle_timeout(millis(1010));
+    session.poll();
+    session.unreachable("refused".into(), at(2));
+    assert_eq!(fate(&mut session), Fate::NotDelivered);
+}
+
+/// All of it within the one bound that the message had from its beginning.
+#[test]
+fn another_connection_gains_no_time() {
+    // Lost shortly before the bound: the pause goes beyond it.
+    let mut session = connected(Qos::AtLeastOnce);
+    session.closed(millis(19_995), || 0);
+    assert_eq!(session.timeout(), Some(at(20)));
+    session.handle_timeout(at(20));
+    let event = Event::Failed(Failure::Closed(Awaited::Puback), Fate::Unknown);
+    assert_eq!(session.poll(), Some(event));
+
+    let mut session = connected(Qos::AtLeastOnce);
+    session.closed(millis(19_000), || 0);
+    session.handle_timeout(millis(19_010));
+    assert_eq!(session.poll(), Some(Event::Connect(at(20))));
+    session.connected(millis(19_500));
+    sent(&mut session, millis(19_500));
+    assert_eq!(session.timeout(), Some(at(20)));
+    session.handle_timeout(at(20));
+    let event = Event::Failed(Failure::TimedOut(Awaited::Connack), Fate::Unknown);
+    assert_eq!(session.poll(), Some(event));
+}
+
+/// A broker that keeps the session would take a new message of an old one's id for the old one, and drop it.
+#[test]
+fn packet_ids_of_messages_given_up_are_not_used_again() {
+    for (answer, reused) in [(SESSION_PRESENT, false), (CONNACK, true)] {
+        let mut session = publishing(kept(), Qos::ExactlyOnce);
+        session.receive(CONNACK);
+        session.handle_timeout(at(20));
+        assert_eq!(fate(&mut session), Fate::Unknown);
+        let mut used = false;
+        for _ in 0..=u16::MAX {
+            session
+                .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
+                .unwrap();
+            if session.poll().is_some() {
+                session.connected(at(21));
+            }
+            let packet = sent(&mut session, at(21));
+            if !matches!(session.phase, Phase::Connected) {
+                session.receive(answer);
+            }
+            let [.., high, low] = packet[..] else {
+                panic!("{packet:?}")
+            };
+            used |= (high, low) == (0, 1);
+            session.receive(&[0x40, 2, high, low]);
+            assert_eq!(session.poll(), Some(Event::Published));
+        }
+        assert_eq!(used, reused);
+    }
+}
+
+/// With the first bytes of the second connection come no remains of the first one.
+#[test]
+fn a_new_connection_begins_anew() {
+    let mut session = connected(Qos::AtLeastOnce);
+    // Half an acknowledgement, and half of an answer to a message.
+    session.receive(&[0x32, 5, 0, 1, b't', 0, 7, 0x40, 2]);
+    session.transmitted(2, at(0));
+    reconnect(&mut session);
+    assert!(sent(&mut session, at(2)).starts_with(CONNECT));
+    session.receive(CONNACK);
+    session.receive(&[0x40, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+#[test]
+fn a_session_that_said_goodbye_makes_no_connection() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    session.disconnect();
+    session.closed(at(1), || 0);
+    session.connected(at(1));
+    assert!(!session.is_connected());
+    let error = session.publish(topic(), vec![], Qos::AtMostOnce, at(1));
+    assert_eq!(error, Err(PublishError::Ended(Failure::Disconnected)));
+}
