@@ -1,26 +1,25 @@
 //! A connection as the guest holds it.
 
-use mqtt_session::{Address, ConnectOptions, Credentials, Failure, Qos, Session, Topic};
+use mqtt_client::Client;
+use mqtt_session::{Address, ConnectOptions, Credentials, Qos, Topic};
 use wasi::random::random::get_random_u64;
 
 use crate::{
     client_id,
     error::{OpenError, PublishError},
     linger,
-    link::Link,
+    network::Wasi,
     permissions,
     slot::Slot,
-    tcp::{TcpStream, now},
 };
 
 /// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it.
 pub(crate) struct Connection {
-    /// What it stands on, or why it was lost.
-    link: Result<Link, Failure>,
+    client: Client<Wasi>,
 }
 
 impl Connection {
-    /// Connects to the broker at `address`. The two shake hands at the first message; see [`Session`].
+    /// Connects to the broker at `address`. The two shake hands at the first message; see [`Client`].
     pub(crate) fn open(
         address: &str,
         mut username: String,
@@ -36,20 +35,14 @@ impl Connection {
             password = core::mem::take(&mut address.password);
         }
         let credentials = Credentials::new(username, password)?;
-        let unreachable = |reason: &str| {
-            OpenError::Unreachable(
-                ["cannot connect to ", &address.location(), ": ", reason].concat(),
-            )
-        };
         if address.scheme.is_tls() {
-            return Err(unreachable(
-                "TLS is not built in yet; use mqtt:// on a network that you trust",
-            ));
+            return Err(OpenError::Tls(address.location()));
         }
 
         linger::reap();
-        let slot = Slot::take().ok_or(OpenError::TooManyConnections)?;
-        let stream = TcpStream::connect(&address).map_err(|reason| unreachable(&reason))?;
+        if !Slot::is_left() {
+            return Err(OpenError::TooManyConnections);
+        }
         let options = ConnectOptions::new(
             &address,
             client_id::unique,
@@ -57,8 +50,8 @@ impl Connection {
             credentials,
             keep_alive_secs,
         );
-        let link = Link::new(Session::new(options, now()), stream, slot);
-        Ok(Self { link: Ok(link) })
+        let client = Client::connect(Wasi, address, options).map_err(OpenError::Unreachable)?;
+        Ok(Self { client })
     }
 
     /// Publishes a message and returns once the promise of `qos` is kept, or known to be broken.
@@ -69,29 +62,12 @@ impl Connection {
         qos: Qos,
     ) -> Result<(), PublishError> {
         let topic = Topic::new(topic)?;
-        let link = match &mut self.link {
-            Ok(link) => link,
-            Err(failure) => return Err(mqtt_session::PublishError::Ended(failure.clone()).into()),
-        };
-        let result = link.publish(&topic, payload, qos);
-        if let Err(error) = &result
-            && let Some(failure) = error.end_of_connection()
-        {
-            // Closed at once: the guest may keep what it holds for long.
-            self.close(failure.clone());
-        }
-        result
-    }
-
-    fn close(&mut self, failure: Failure) {
-        if let Ok(link) = core::mem::replace(&mut self.link, Err(failure)) {
-            link.close();
-        }
+        Ok(self.client.publish(topic, payload, qos)?)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.close(Failure::Disconnected);
+        self.client.close();
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and what the interface calls it.
 
-use mqtt_session::{AddressError, CredentialsError, Failure, TopicError};
+use mqtt_session::{AddressError, CredentialsError, TopicError};
 
 use crate::{bindings::exports::fermyon::spin::mqtt, stderr};
 
@@ -11,6 +11,8 @@ pub(crate) enum OpenError {
     TooManyConnections,
     /// The app may not connect to this location.
     NotPermitted(String),
+    /// The location asks for TLS.
+    Tls(String),
     /// The broker was not reached; the reason in words.
     Unreachable(String),
 }
@@ -18,22 +20,7 @@ pub(crate) enum OpenError {
 /// Why a message was not published, or not known to be.
 pub(crate) enum PublishError {
     Topic(TopicError),
-    /// Nothing was sent.
-    Refused(mqtt_session::PublishError),
-    /// The connection was lost with the message in flight.
-    Lost(Failure),
-}
-
-impl PublishError {
-    /// Why the connection is of no more use, if it is.
-    pub(crate) fn end_of_connection(&self) -> Option<&Failure> {
-        match self {
-            Self::Lost(failure) | Self::Refused(mqtt_session::PublishError::Ended(failure)) => {
-                Some(failure)
-            }
-            Self::Topic(_) | Self::Refused(_) => None,
-        }
-    }
+    Client(mqtt_client::PublishError),
 }
 
 impl From<OpenError> for mqtt::Error {
@@ -49,6 +36,14 @@ impl From<OpenError> for mqtt::Error {
             OpenError::NotPermitted(location) => {
                 Self::ConnectionFailed(["address ", &location, " is not permitted"].concat())
             }
+            OpenError::Tls(location) => Self::ConnectionFailed(
+                [
+                    "cannot connect to ",
+                    &location,
+                    ": TLS is not built in yet; use mqtt:// on a network that you trust",
+                ]
+                .concat(),
+            ),
             OpenError::Unreachable(message) => Self::ConnectionFailed(message),
         }
     }
@@ -56,16 +51,15 @@ impl From<OpenError> for mqtt::Error {
 
 impl From<PublishError> for mqtt::Error {
     fn from(error: PublishError) -> Self {
-        let lost = error.end_of_connection().is_some();
-        let message = match error {
-            PublishError::Topic(error) => error.message(),
-            PublishError::Refused(error) => error.message(),
-            PublishError::Lost(failure) => failure.message(),
-        };
-        if lost {
-            Self::ConnectionFailed(message)
-        } else {
-            Self::Other(message)
+        use mqtt_client::PublishError::{Failed, Refused};
+        match error {
+            PublishError::Topic(error) => Self::Other(error.message()),
+            PublishError::Client(error) => match &error {
+                Failed(..) | Refused(mqtt_session::PublishError::Ended(_)) => {
+                    Self::ConnectionFailed(error.message())
+                }
+                Refused(_) => Self::Other(error.message()),
+            },
         }
     }
 }
@@ -88,8 +82,8 @@ impl From<TopicError> for PublishError {
     }
 }
 
-impl From<mqtt_session::PublishError> for PublishError {
-    fn from(error: mqtt_session::PublishError) -> Self {
-        Self::Refused(error)
+impl From<mqtt_client::PublishError> for PublishError {
+    fn from(error: mqtt_client::PublishError) -> Self {
+        Self::Client(error)
     }
 }

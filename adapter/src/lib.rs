@@ -3,9 +3,9 @@
 //! It is a component of its own, which `compose` plugs into a guest. From the inside out:
 //!
 //! - `mqtt-session` (`adapter/session`) is all that needs no host: the address, the checks, the protocol;
-//! - [`tcp`] is the transport: a socket whose every wait has a bound;
-//! - [`link`] drives a session over that transport, while it lasts, and [`linger`] is how it is closed;
-//! - [`connection`] is what the guest holds, and outlives it;
+//! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
+//! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
+//! - [`connection`] is what the guest holds;
 //! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!
@@ -38,7 +38,7 @@ mod connection;
 mod environment;
 mod error;
 mod linger;
-mod link;
+mod network;
 mod permissions;
 mod settings;
 mod slot;

@@ -6,22 +6,22 @@
 
 use core::cell::RefCell;
 
-use crate::{slot::Slot, tcp::TcpStream};
+use crate::tcp::TcpStream;
 
 thread_local! {
     /// What was put aside. Each still counts as an open connection, so that there is a limit to it.
-    static LINGERING: RefCell<Vec<(TcpStream, Slot)>> = const { RefCell::new(Vec::new()) };
+    static LINGERING: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Closes `stream` at once, or puts it aside if that could take long.
-pub(crate) fn close(stream: TcpStream, slot: Slot) {
+pub(crate) fn close(stream: TcpStream) {
     reap();
     if stream.is_busy() {
-        LINGERING.with_borrow_mut(|streams| streams.push((stream, slot)));
+        LINGERING.with_borrow_mut(|streams| streams.push(stream));
     }
 }
 
 /// Closes those that were put aside and are not busy any more.
 pub(crate) fn reap() {
-    LINGERING.with_borrow_mut(|streams| streams.retain(|(stream, _)| stream.is_busy()));
+    LINGERING.with_borrow_mut(|streams| streams.retain(TcpStream::is_busy));
 }

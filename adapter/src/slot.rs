@@ -9,11 +9,15 @@ impl Slot {
     /// How many there are.
     const LIMIT: u32 = 1024;
 
+    /// Whether one is left.
+    pub(crate) fn is_left() -> bool {
+        OPEN.load(Ordering::Relaxed) < Self::LIMIT
+    }
+
     /// Takes one until it is dropped; none if all are taken.
     pub(crate) fn take() -> Option<Self> {
-        let open = OPEN.load(Ordering::Relaxed);
-        (open < Self::LIMIT).then(|| {
-            OPEN.store(open + 1, Ordering::Relaxed);
+        Self::is_left().then(|| {
+            OPEN.fetch_add(1, Ordering::Relaxed);
             Self
         })
     }

@@ -3,6 +3,7 @@
 //! Two rules of WASI stand behind the order of things here: a resource must outlive its children, so pollables go before
 //! streams and streams before the socket; and a socket that failed to connect is of no more use, so each attempt makes one.
 
+use mqtt_client::{Closed, Ready, Stream};
 use mqtt_session::{Address, Host, Instant};
 use wasi::{
     clocks::monotonic_clock,
@@ -22,10 +23,7 @@ use wasi::{
     },
 };
 
-/// The time on the clock that all waits here go by.
-pub(crate) fn now() -> Instant {
-    Instant::from_nanos(monotonic_clock::now())
-}
+use crate::{network::now, slot::Slot};
 
 /// How much is read at once: acknowledgements are small.
 const READ_SIZE: u64 = 4096;
@@ -37,26 +35,20 @@ pub(crate) struct TcpStream {
     input: InputStream,
     output: OutputStream,
     _socket: TcpSocket,
-}
-
-/// The peer has closed or reset the connection.
-#[derive(Debug)]
-pub(crate) struct Closed;
-
-/// What [`TcpStream::wait`] waited for.
-pub(crate) struct Ready {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
+    _slot: Slot,
 }
 
 impl TcpStream {
-    /// Connects to the first of the host's addresses that answers, within the address's `connect_timeout`.
+    /// Connects to the first of the host's addresses that answers, by `deadline` at the latest.
     ///
     /// # Errors
     ///
     /// The reasons in words: of the name lookup, or of each address tried.
-    pub(crate) fn connect(address: &Address) -> Result<Self, String> {
-        let deadline = now() + address.connect_timeout;
+    pub(crate) fn connect(
+        address: &Address,
+        deadline: Instant,
+        slot: Slot,
+    ) -> Result<Self, String> {
         let network = instance_network();
         let ips = resolve(&network, &address.host, deadline)?;
 
@@ -66,7 +58,7 @@ impl TcpStream {
             let now = now();
             let share = deadline.saturating_duration_since(now) / (ips.len() - tried) as u32;
             match Self::connect_ip(&network, *ip, address.port, now + share) {
-                Ok(stream) => return Ok(stream),
+                Ok(connected) => return Ok(Self::new(connected, slot)),
                 Err(error) => {
                     let reason = reason(error);
                     // Often it is the same for all.
@@ -90,7 +82,7 @@ impl TcpStream {
         ip: IpAddress,
         port: u16,
         deadline: Instant,
-    ) -> Result<Self, ErrorCode> {
+    ) -> Result<(TcpSocket, InputStream, OutputStream), ErrorCode> {
         let (family, address) = match ip {
             IpAddress::Ipv4(address) => (
                 IpAddressFamily::Ipv4,
@@ -118,43 +110,46 @@ impl TcpStream {
                 result => break result?,
             }
         };
-        Ok(Self {
+        drop(connected);
+        Ok((socket, input, output))
+    }
+
+    fn new((socket, input, output): (TcpSocket, InputStream, OutputStream), slot: Slot) -> Self {
+        Self {
             readable: input.subscribe(),
             writable: output.subscribe(),
             input,
             output,
             _socket: socket,
-        })
-    }
-
-    /// The bytes that have come in, none if none are there now.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, Closed> {
-        Ok(self.input.read(READ_SIZE)?)
-    }
-
-    /// How many bytes [`write`](Self::write) takes now. 0 until a [`flush`](Self::flush) is through.
-    pub(crate) fn writable_len(&self) -> Result<usize, Closed> {
-        let permit = self.output.check_write()?;
-        Ok(usize::try_from(permit).unwrap_or(usize::MAX))
-    }
-
-    /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said: a host may trap.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
-        Ok(self.output.write(bytes)?)
-    }
-
-    /// Begins to hand all that was written to the operating system.
-    pub(crate) fn flush(&self) -> Result<(), Closed> {
-        Ok(self.output.flush()?)
+            _slot: slot,
+        }
     }
 
     /// Whether what was written is not out yet, so that dropping this stream could take long.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.writable_len(), Ok(0))
     }
+}
 
-    /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`.
-    pub(crate) fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
+impl Stream for TcpStream {
+    fn read(&self) -> Result<Vec<u8>, Closed> {
+        self.input.read(READ_SIZE).map_err(closed)
+    }
+
+    fn writable_len(&self) -> Result<usize, Closed> {
+        let permit = self.output.check_write().map_err(closed)?;
+        Ok(usize::try_from(permit).unwrap_or(usize::MAX))
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
+        self.output.write(bytes).map_err(closed)
+    }
+
+    fn flush(&self) -> Result<(), Closed> {
+        self.output.flush().map_err(closed)
+    }
+
+    fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
         let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
         let mut pollables = Vec::with_capacity(3);
         // Never empty, for which `poll` would trap.
@@ -173,10 +168,8 @@ impl TcpStream {
     }
 }
 
-impl From<StreamError> for Closed {
-    fn from(_: StreamError) -> Self {
-        Self
-    }
+fn closed(_: StreamError) -> Closed {
+    Closed
 }
 
 /// The addresses of `host`, in the order that the resolver gives; at least one, or an error.
@@ -223,6 +216,11 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
 fn wait_for(pollable: &Pollable, deadline: Instant) -> bool {
     let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
     poll(&[pollable, &timer]).contains(&0) && now() < deadline
+}
+
+/// Waits until `time`.
+pub(crate) fn wait_until(time: Instant) {
+    monotonic_clock::subscribe_instant(time.as_nanos()).block();
 }
 
 /// The reason why a connection was not made.

@@ -1,0 +1,248 @@
+use core::time::Duration;
+
+use mqtt_session::{
+    Address, ConnectOptions, Event, Failure, Fate, PublishError as Refused, Qos, Session, Topic,
+};
+
+use crate::{Closed, Network, Stream};
+
+/// How long a client that is closed tries to say goodbye to a broker that takes no data.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often what the broker sent is taken in at a stretch, lest one that never stops keeps us from all else.
+const MAX_READS_AT_ONCE: usize = 64;
+
+/// A publisher and its connection to a broker, which it makes anew when it is lost. It is to be [closed](Client::close), not
+/// dropped.
+pub struct Client<N: Network> {
+    network: N,
+    address: Address,
+    session: Session,
+    /// The connection, if there is one.
+    stream: Option<N::Stream>,
+    /// Whether the stream was told to flush and has not said yet that it did.
+    flushing: bool,
+}
+
+/// Why a message was not published, or not known to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishError {
+    /// Nothing of it was sent.
+    Refused(Refused),
+    /// The connection failed, and what is known of the message.
+    Failed(Failure, Fate),
+}
+
+impl PublishError {
+    /// What happened, and what it means for the message.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Refused(error) => error.message(),
+            Self::Failed(failure, fate) => [&failure.message(), fate.message()].concat(),
+        }
+    }
+}
+
+impl From<Refused> for PublishError {
+    fn from(error: Refused) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<N: Network> Client<N> {
+    /// Connects to the broker at `address`. The two shake hands at the first message; see [`Session`].
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is no connection, in words.
+    pub fn connect(network: N, address: Address, options: ConnectOptions) -> Result<Self, String> {
+        let deadline = network.now() + address.connect_timeout;
+        let stream = network.connect(&address, deadline)?;
+        let mut session = Session::new(options);
+        session.connected(network.now());
+        Ok(Self {
+            network,
+            address,
+            session,
+            stream: Some(stream),
+            flushing: false,
+        })
+    }
+
+    /// Publishes a message, and returns once the promise of `qos` is kept, or known to be broken, or its time is over.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong. After all but those that find fault with the message the connection is closed, and the next message
+    /// has it made anew.
+    pub fn publish(
+        &mut self,
+        topic: Topic,
+        payload: Vec<u8>,
+        qos: Qos,
+    ) -> Result<(), PublishError> {
+        // The broker may have closed the connection meanwhile.
+        self.take_in();
+        let begun = self
+            .session
+            .publish(topic, payload, qos, self.network.now());
+        let result = match begun {
+            Ok(()) => self.drive(),
+            Err(error) => Err(error.into()),
+        };
+        if !self.session.is_connected() {
+            self.close_stream();
+        }
+        result
+    }
+
+    /// Drives the session until its message has met its end, which it does by its deadline.
+    fn drive(&mut self) -> Result<(), PublishError> {
+        loop {
+            self.write();
+            match self.session.poll() {
+                Some(Event::Published) => return Ok(()),
+                Some(Event::Failed(failure, fate)) => {
+                    return Err(PublishError::Failed(failure, fate));
+                }
+                Some(Event::Connect(deadline)) => {
+                    self.close_stream();
+                    let connected = self.network.connect(&self.address, deadline);
+                    let now = self.network.now();
+                    match connected {
+                        Ok(stream) => {
+                            self.stream = Some(stream);
+                            self.session.connected(now);
+                        }
+                        Err(reason) => self.session.unreachable(reason, now),
+                    }
+                    continue;
+                }
+                None => {}
+            }
+            let deadline = self.session.timeout().unwrap_or_else(|| self.network.now());
+            match &self.stream {
+                Some(stream) if self.session.is_connected() => {
+                    let ready = stream.wait(true, self.is_writing(), deadline);
+                    if ready.readable {
+                        self.read();
+                    }
+                }
+                _ => {
+                    self.close_stream();
+                    self.network.wait_until(deadline);
+                }
+            }
+            self.session.handle_timeout(self.network.now());
+        }
+    }
+
+    /// Takes in what the broker has sent, without waiting.
+    fn take_in(&mut self) {
+        for _ in 0..MAX_READS_AT_ONCE {
+            // A host may learn of what has come in no earlier than when it is asked to wait for it.
+            let ready = match &self.stream {
+                Some(stream) => stream.wait(true, false, self.network.now()),
+                None => break,
+            };
+            if !ready.readable || !self.read() {
+                break;
+            }
+        }
+    }
+
+    /// Reads once and says whether more may come. A closed connection is told to the session.
+    fn read(&mut self) -> bool {
+        match self.stream.as_ref().map_or(Err(Closed), Stream::read) {
+            Ok(bytes) => {
+                self.session.receive(&bytes);
+                true
+            }
+            Err(Closed) => {
+                self.closed();
+                false
+            }
+        }
+    }
+
+    fn closed(&mut self) {
+        let Self {
+            session, network, ..
+        } = self;
+        session.closed(network.now(), || network.random());
+    }
+
+    /// Writes what the session wants sent, as far as the stream takes it now. A closed connection is told to the session.
+    fn write(&mut self) {
+        if self.try_write().is_err() {
+            // A failed write says less than what the broker sent before it closed, such as a refusal.
+            self.take_in();
+            self.closed();
+        }
+    }
+
+    /// Writes, and flushes at the end of it.
+    fn try_write(&mut self) -> Result<(), Closed> {
+        let Some(stream) = &self.stream else {
+            return Ok(());
+        };
+        while self.flushing || !self.session.transmit().is_empty() {
+            let room = stream.writable_len()?;
+            if room == 0 {
+                break;
+            }
+            if self.flushing {
+                self.flushing = false;
+                self.session.flushed();
+            }
+            let pending = self.session.transmit();
+            let count = room.min(pending.len());
+            if count > 0 {
+                stream.write(&pending[..count])?;
+                self.session.transmitted(count, self.network.now());
+                if self.session.transmit().is_empty() {
+                    stream.flush()?;
+                    self.flushing = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_writing(&self) -> bool {
+        self.flushing || !self.session.transmit().is_empty()
+    }
+
+    /// Says DISCONNECT, if the broker is still there to hear it, and closes the connection. Nothing can be published then.
+    pub fn close(&mut self) {
+        if self.session.is_connected() {
+            self.session.disconnect();
+            let deadline = self.network.now() + FAREWELL;
+            // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
+            // come, it is read until the broker closes, as it must after DISCONNECT [MQTT-3.14.4-2 and 3].
+            // Not beyond that: what is closed is always ready to be read.
+            let mut lingers = self.session.should_linger();
+            while self.try_write().is_ok() && (self.is_writing() || lingers) {
+                let Some(stream) = &self.stream else { break };
+                let ready = stream.wait(lingers, self.is_writing(), deadline);
+                if ready.readable {
+                    lingers = self.read();
+                } else if !ready.writable {
+                    break;
+                }
+                if self.network.now() >= deadline {
+                    break;
+                }
+            }
+            self.take_in();
+        }
+        self.close_stream();
+    }
+
+    fn close_stream(&mut self) {
+        self.flushing = false;
+        if let Some(stream) = self.stream.take() {
+            self.network.close(stream);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use mqtt_session::{Address, Instant};
+
+/// A way to brokers, and the time.
+pub trait Network {
+    /// A connection to a broker.
+    type Stream: Stream;
+
+    /// The time on the clock that all waits go by.
+    fn now(&self) -> Instant;
+
+    /// A random number.
+    fn random(&self) -> u64;
+
+    /// Waits until `time`.
+    fn wait_until(&self, time: Instant);
+
+    /// Connects to the broker at `address`, by `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// The reason in words.
+    fn connect(&self, address: &Address, deadline: Instant) -> Result<Self::Stream, String>;
+
+    /// Closes `stream` without waiting for a broker that takes no data.
+    fn close(&self, stream: Self::Stream);
+}
+
+/// A connection to a broker.
+pub trait Stream {
+    /// The bytes that have come in, none if none are there now.
+    fn read(&self) -> Result<Vec<u8>, Closed>;
+
+    /// How many bytes [`write`](Self::write) takes now. 0 until a [`flush`](Self::flush) is through.
+    fn writable_len(&self) -> Result<usize, Closed>;
+
+    /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said.
+    fn write(&self, bytes: &[u8]) -> Result<(), Closed>;
+
+    /// Begins to hand all that was written to the operating system.
+    fn flush(&self) -> Result<(), Closed>;
+
+    /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`. What is ready may turn out to have
+    /// nothing.
+    fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready;
+}
+
+/// The peer has closed or reset the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+/// What [`Stream::wait`] waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// There may be bytes to read, or the end of them.
+    pub readable: bool,
+    /// There may be room to write, or a flush may be through.
+    pub writable: bool,
+}

@@ -1,0 +1,51 @@
+//! The network of the host, as the client sees it.
+
+use mqtt_client::Network;
+use mqtt_session::{Address, Instant};
+use wasi::{clocks::monotonic_clock, random::random::get_random_u64};
+
+use crate::{
+    linger,
+    slot::Slot,
+    tcp::{TcpStream, wait_until},
+};
+
+/// TCP over WASI sockets, and the host's clock.
+pub(crate) struct Wasi;
+
+impl Network for Wasi {
+    type Stream = TcpStream;
+
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn random(&self) -> u64 {
+        get_random_u64()
+    }
+
+    fn wait_until(&self, time: Instant) {
+        wait_until(time);
+    }
+
+    fn connect(&self, address: &Address, deadline: Instant) -> Result<TcpStream, String> {
+        linger::reap();
+        let reason = match Slot::take() {
+            None => "too many connections are open".into(),
+            Some(slot) => match TcpStream::connect(address, deadline, slot) {
+                Ok(stream) => return Ok(stream),
+                Err(reason) => reason,
+            },
+        };
+        Err(["cannot connect to ", &address.location(), ": ", &reason].concat())
+    }
+
+    fn close(&self, stream: TcpStream) {
+        linger::close(stream);
+    }
+}
+
+/// The time on the clock that all waits go by.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_clock::now())
+}
