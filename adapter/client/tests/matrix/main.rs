@@ -1,0 +1,503 @@
+//! Every point of the exchange, and everything that can go wrong there, on virtual time.
+//!
+//! Each case is generated: one message to a broker that goes wrong at one point, on a first, used or resumed connection, over
+//! a transport with its own quirks. What the client says of the message must be what `docs/delivery.md` says, and must agree
+//! with what the broker got.
+
+mod broker;
+mod network;
+
+use std::{panic, rc::Rc};
+
+use broker::*;
+use mqtt_client::{Client, PublishError};
+use mqtt_session::{Address, ConnectOptions, Fate, Qos, Topic};
+use network::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// What the address gives a publish.
+const ACK_TIMEOUT: u64 = 5 * SECOND;
+
+/// What the broker is like when the client comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comeback {
+    Good,
+    /// It has forgotten the session.
+    Forgetful,
+    /// It closes the connection as soon as CONNECT is there.
+    Closing,
+    /// It refuses the connection by CONNACK.
+    Refusing,
+    /// Nobody listens, at first.
+    LateListening,
+    /// Nobody listens.
+    Gone,
+    /// Nobody answers.
+    Unreachable,
+}
+
+const COMEBACKS: [Comeback; 7] = [
+    Comeback::Good,
+    Comeback::Closing,
+    Comeback::Forgetful,
+    Comeback::Refusing,
+    Comeback::LateListening,
+    Comeback::Gone,
+    Comeback::Unreachable,
+];
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    plan: Plan,
+    qos: Qos,
+    payload: usize,
+    /// Whether the connection has been used before.
+    used: bool,
+    /// Whether the session is to be kept.
+    kept: bool,
+    comeback: Comeback,
+    quirks: Quirks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Published,
+    NotDelivered,
+    Unknown,
+}
+
+use Outcome::{NotDelivered, Published, Unknown};
+
+/// The packets of the exchange that a publish at `qos` makes: who sends it, and its type.
+fn exchange(qos: Qos, used: bool) -> Vec<(bool, u8)> {
+    const CLIENT: bool = true;
+    const BROKER: bool = false;
+    let mut packets = Vec::new();
+    if !used {
+        packets.extend([(CLIENT, CONNECT), (BROKER, CONNACK)]);
+    }
+    packets.push((CLIENT, PUBLISH));
+    packets.extend(match qos {
+        Qos::AtMostOnce => &[][..],
+        Qos::AtLeastOnce => &[(BROKER, PUBACK)],
+        Qos::ExactlyOnce => &[(BROKER, PUBREC), (CLIENT, PUBREL), (BROKER, PUBCOMP)],
+    });
+    packets
+}
+
+/// Each point of the exchange with what can go wrong there.
+fn plans(qos: Qos, used: bool) -> Vec<Plan> {
+    use Nonsense::*;
+    let ends = [Fault::Fin, Fault::Rst];
+    let any = [
+        Fault::Fin,
+        Fault::Rst,
+        Fault::Silence,
+        Fault::Deafness,
+        Fault::Drip,
+        Fault::Split,
+        Fault::Delay,
+    ];
+    let mut plans = Vec::new();
+    let mut add = |point, faults: &[Fault]| {
+        plans.extend(faults.iter().map(|fault| Plan {
+            point,
+            fault: *fault,
+            after: usize::from(used),
+        }));
+    };
+    if used {
+        add(Point::Idle, &ends);
+        add(
+            Point::Idle,
+            &[Fault::Say(ReservedType), Fault::Say(SecondConnack)],
+        );
+    } else {
+        add(Point::Accept, &any);
+        add(Point::Accept, &[Fault::Say(NotMqtt)]);
+    }
+    for (by_client, kind) in exchange(qos, used) {
+        if by_client {
+            for part in [Part::FirstByte, Part::Half, Part::AllButOne, Part::Whole] {
+                add(Point::Received(kind, part), &any);
+            }
+            continue;
+        }
+        for part in [Part::Half, Part::Whole] {
+            add(Point::Sent(kind, part), &any);
+        }
+        let nonsense = [
+            ReservedType,
+            ReservedFlags,
+            ReservedReturnCode,
+            PresentAndRefused,
+            MalformedLength,
+            TooLarge,
+            WrongPacket,
+            NotMqtt,
+        ];
+        for nonsense in nonsense {
+            add(Point::InPlaceOf(kind), &[Fault::Say(nonsense)]);
+        }
+        if kind == CONNACK {
+            add(Point::InPlaceOf(kind), &[Fault::Refuse]);
+        } else {
+            let late = [UnknownPacketId, SecondConnack].map(Fault::Say);
+            add(Point::InPlaceOf(kind), &late);
+        }
+    }
+    plans
+}
+
+const QUIRKS: [Quirks; 4] = [
+    Quirks {
+        permit: usize::MAX,
+        read: 4096,
+        slow_flush: false,
+        spurious: false,
+    },
+    Quirks {
+        permit: 64 * 1024,
+        read: 4096,
+        slow_flush: true,
+        spurious: false,
+    },
+    Quirks {
+        permit: 1460,
+        read: 1,
+        slow_flush: true,
+        spurious: true,
+    },
+    Quirks {
+        permit: 1,
+        read: 2,
+        slow_flush: true,
+        spurious: true,
+    },
+];
+
+/// The payloads, each over the transports that show something with it: byte by byte, a large one shows no more than a
+/// small one.
+const SHAPES: [(usize, &[Quirks]); 4] = [
+    (0, &[QUIRKS[0], QUIRKS[3]]),
+    (1, &QUIRKS),
+    (4096, &[QUIRKS[1], QUIRKS[2]]),
+    (1024 * 1024, &[QUIRKS[1]]),
+];
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        for (used, kept) in [(false, false), (true, false), (false, true), (true, true)] {
+            for plan in plans(qos, used) {
+                for (payload, quirks) in SHAPES {
+                    // How the broker comes back does not depend on the size.
+                    let comebacks = if payload > 4096 {
+                        &COMEBACKS[..2]
+                    } else {
+                        &COMEBACKS
+                    };
+                    for comeback in comebacks {
+                        cases.extend(quirks.iter().map(|quirks| Case {
+                            plan,
+                            qos,
+                            payload,
+                            used,
+                            kept,
+                            comeback: *comeback,
+                            quirks: *quirks,
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// What the message met, as the broker and the transport saw it.
+struct Seen {
+    /// What the transport took of the message on the first and the second connection that carried any of it.
+    first: Taken,
+    second: Taken,
+    /// Whether the broker had the session when the client came back.
+    session: bool,
+}
+
+/// What `docs/delivery.md` says of `case`.
+fn expected(case: &Case, seen: &Seen) -> Outcome {
+    let Case {
+        plan, qos, kept, ..
+    } = *case;
+    let fate = |sent: bool| if sent { Unknown } else { NotDelivered };
+    let first = seen.first;
+    match plan.fault {
+        Fault::Split | Fault::Delay => Published,
+        _ if promise_is_kept_before(case) && (qos != Qos::AtMostOnce || first.whole) => Published,
+        // Each byte takes a second, and the bound is five.
+        Fault::Drip => {
+            let packets = exchange(qos, case.used);
+            let behind = match plan.point {
+                Point::Received(kind, _) | Point::Sent(kind, _) => {
+                    1 + packets.iter().position(|it| it.1 == kind).unwrap()
+                }
+                _ => 0,
+            };
+            let answers = packets[behind..].iter().filter(|it| !it.0).count();
+            let rest = match plan.point {
+                Point::Sent(_, Part::Half) => 2,
+                _ => 0,
+            };
+            if 4 * answers + rest < 5 {
+                Published
+            } else {
+                Unknown
+            }
+        }
+        Fault::Silence | Fault::Deafness | Fault::Say(_) => fate(first.whole),
+        Fault::Refuse => NotDelivered,
+        Fault::Fin | Fault::Rst => {
+            let idle = plan.point == Point::Idle;
+            let again = match qos {
+                _ if idle => true,
+                Qos::AtLeastOnce => true,
+                Qos::ExactlyOnce if kept => true,
+                _ => !first.begun,
+            };
+            if !again {
+                return fate(first.whole);
+            }
+            let resumed = qos == Qos::ExactlyOnce && first.whole;
+            match case.comeback {
+                Comeback::Good | Comeback::LateListening | Comeback::Forgetful => {
+                    if case.comeback == Comeback::LateListening && !first.whole {
+                        NotDelivered
+                    } else if resumed && (!seen.session || case.comeback == Comeback::Forgetful) {
+                        Unknown
+                    } else {
+                        Published
+                    }
+                }
+                // An idle connection's replacement is a first connection, which may be lost as well.
+                Comeback::Closing if idle && qos == Qos::AtLeastOnce => Unknown,
+                Comeback::Closing => fate(first.whole || seen.second.whole),
+                Comeback::Refusing | Comeback::Gone | Comeback::Unreachable => fate(first.whole),
+            }
+        }
+    }
+}
+
+/// Whether what the promise needs has come to the client before anything goes wrong.
+fn promise_is_kept_before(case: &Case) -> bool {
+    let Plan { point, fault, .. } = case.plan;
+    let answer = match case.qos {
+        // Its own bytes are all that it needs.
+        Qos::AtMostOnce if case.used => None,
+        Qos::AtMostOnce => Some(CONNACK),
+        Qos::AtLeastOnce => Some(PUBACK),
+        Qos::ExactlyOnce => Some(PUBCOMP),
+    };
+    // The message that nobody acknowledges must be taken by somebody, and what a broken connection had to say is lost.
+    let deaf = case.qos == Qos::AtMostOnce && fault == Fault::Deafness;
+    match (answer, point) {
+        (None, Point::Received(PUBLISH, _)) => !deaf,
+        (Some(CONNACK), Point::Received(PUBLISH, _)) => !deaf && fault != Fault::Rst,
+        (Some(last), Point::Sent(kind, Part::Whole)) => {
+            kind == last && !deaf && fault != Fault::Rst
+        }
+        _ => false,
+    }
+}
+
+fn comeback(case: &Case) -> Vec<Attempt> {
+    let plan = |point, fault| {
+        Attempt::Reached(Some(Plan {
+            point,
+            fault,
+            after: 0,
+        }))
+    };
+    match case.comeback {
+        Comeback::Good => vec![Attempt::Reached(None)],
+        Comeback::Forgetful => vec![Attempt::Forgot],
+        Comeback::Closing => vec![plan(Point::Received(CONNECT, Part::Whole), Fault::Fin)],
+        Comeback::Refusing => vec![plan(Point::InPlaceOf(CONNACK), Fault::Refuse)],
+        Comeback::LateListening => vec![
+            Attempt::Refused,
+            Attempt::Refused,
+            Attempt::Refused,
+            Attempt::Reached(None),
+        ],
+        Comeback::Gone => vec![Attempt::Refused],
+        Comeback::Unreachable => vec![Attempt::TimedOut],
+    }
+}
+
+fn payload(case: &Case) -> Vec<u8> {
+    vec![b'm'; case.payload]
+}
+
+fn play(case: &Case) {
+    let topic = || Topic::new("pets".into()).unwrap();
+    let query = if case.kept {
+        "client_id=c&clean_session=false&"
+    } else {
+        ""
+    };
+    let address = format!(
+        "mqtt://broker?{query}ack_timeout_secs=5&conn_timeout_secs=2&max_incoming_packet_size_bytes=1000"
+    );
+    let address: Address = address.parse().unwrap();
+    let options = ConnectOptions::new(&address, || "c".into(), || 7, None, 60);
+    let mut attempts = vec![Attempt::Reached(Some(case.plan))];
+    attempts.extend(comeback(case));
+    let world = World::new(case.quirks, attempts);
+    let network = SimulatedNetwork(world.clone());
+    let mut client = Client::connect(network, address, options).unwrap();
+    if case.used {
+        let warm_up = client.publish(topic(), b"warm up".to_vec(), Qos::AtLeastOnce);
+        assert_eq!(warm_up, Ok(()), "{case:?}");
+        world.memory.borrow_mut().delivered.clear();
+    }
+    if matches!(case.plan.point, Point::Idle | Point::Accept) {
+        world.reach(Point::Idle);
+    }
+
+    let begin = world.now();
+    let result = client.publish(topic(), payload(case), case.qos);
+    let elapsed = world.now() - begin;
+
+    let outcome = match &result {
+        Ok(()) => Published,
+        Err(PublishError::Failed(_, Fate::NotDelivered) | PublishError::Refused(_)) => NotDelivered,
+        Err(PublishError::Failed(_, Fate::Unknown)) => Unknown,
+    };
+    let seen = seen(case, &world);
+    assert_eq!(outcome, expected(case, &seen), "{result:?} {case:?}");
+    if let Err(error) = &result {
+        let message = error.message();
+        let says = match outcome {
+            NotDelivered => "the message was not delivered",
+            _ => "is unknown",
+        };
+        assert!(message.ends_with(says), "{message}");
+    }
+
+    // What is said agrees with what the broker got.
+    let copies = world.memory.borrow().delivered.len();
+    let sent = seen.first.whole || seen.second.whole;
+    let agrees = match (outcome, case.qos) {
+        (Published, Qos::AtMostOnce) => copies <= 1 && sent,
+        (Published, Qos::AtLeastOnce) => copies >= 1,
+        (Published, Qos::ExactlyOnce) => copies == 1,
+        (NotDelivered, _) => copies == 0,
+        (Unknown, Qos::AtLeastOnce) => sent,
+        (Unknown, _) => copies <= 1 && sent,
+    };
+    assert!(agrees, "{copies} copies; {outcome:?} {case:?}");
+
+    // In its time, which is for all attempts together.
+    let bound = ACK_TIMEOUT + (case.payload as u64 / 65_536) * SECOND;
+    assert!(elapsed <= bound + SECOND / 100, "{elapsed} ns: {case:?}");
+
+    // With the connections that it may make.
+    let connections = world.connections.borrow().len();
+    assert!(connections <= 3, "{connections} connections: {case:?}");
+
+    let well = goes_on(case, &world, &mut client);
+    client.close();
+    let connections = world.connections.borrow();
+    assert_eq!(world.closed.get(), connections.len(), "{case:?}");
+    for (index, connection) in connections.iter().enumerate() {
+        let kinds = &connection.borrow().kinds;
+        let last = index + 1 == connections.len();
+        let expected = usize::from(last && well);
+        let disconnects = kinds.iter().filter(|kind| **kind == DISCONNECT).count();
+        assert!(disconnects == expected || !well, "{kinds:?} {case:?}");
+        assert!(disconnects == 0 || kinds.last() == Some(&DISCONNECT));
+    }
+}
+
+fn seen(case: &Case, world: &Rc<World>) -> Seen {
+    let connections = world.connections.borrow();
+    let taken = |index: usize, after: usize| {
+        connections
+            .get(index)
+            .and_then(|it| it.borrow().publications.get(after).copied())
+            .unwrap_or_default()
+    };
+    Seen {
+        first: taken(0, usize::from(case.used)),
+        second: taken(1, 0),
+        // On a used connection it had the session; on a first one, if CONNECT was acted on.
+        session: case.used
+            || connections[0].borrow().kinds.first() == Some(&CONNECT)
+                && !matches!(
+                    case.plan.point,
+                    Point::Accept
+                        | Point::Received(CONNECT, Part::FirstByte)
+                        | Point::Received(CONNECT, Part::Half | Part::AllButOne)
+                ),
+    }
+}
+
+/// Whatever happened, once the broker is well the next message arrives. Returns whether it is.
+fn goes_on(case: &Case, world: &Rc<World>, client: &mut Client<SimulatedNetwork>) -> bool {
+    *world.attempts.borrow_mut() = vec![Attempt::Reached(None)];
+    if let Some(connection) = world.connections.borrow().last() {
+        let state = connection.borrow().state;
+        // A fault that nobody has noticed yet is for another case.
+        if matches!(state, State::Silent | State::Deaf) {
+            return false;
+        }
+    }
+    let before = world.memory.borrow().delivered.len();
+    let topic = Topic::new("pets".into()).unwrap();
+    let mut result = client.publish(topic.clone(), b"n".to_vec(), Qos::AtLeastOnce);
+    if matches!(result, Err(PublishError::Refused(_))) {
+        result = client.publish(topic, b"n".to_vec(), Qos::AtLeastOnce);
+    }
+    assert_eq!(result, Ok(()), "{case:?}");
+    assert!(world.memory.borrow().delivered.len() > before, "{case:?}");
+    true
+}
+
+#[test]
+fn every_fault_at_every_point() {
+    let cases = cases();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let failed: Vec<(usize, String)> = std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads)
+            .map(|part| {
+                let cases = &cases;
+                scope.spawn(move || {
+                    let mut failed = Vec::new();
+                    for (index, case) in cases.iter().enumerate().skip(part).step_by(threads) {
+                        if let Err(panic) = panic::catch_unwind(|| play(case)) {
+                            let text = panic
+                                .downcast_ref::<String>()
+                                .cloned()
+                                .unwrap_or_else(|| format!("{panic:?}"));
+                            failed.push((index, text));
+                        }
+                    }
+                    failed
+                })
+            })
+            .collect();
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().expect("caught"))
+            .collect()
+    });
+    println!("{} cases", cases.len());
+    assert!(cases.len() > 20_000);
+    let shown: Vec<_> = failed.iter().take(5).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} cases failed, such as {shown:#?}",
+        failed.len(),
+        cases.len()
+    );
+}

@@ -1,0 +1,227 @@
+//! A network in memory with a clock of its own.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use mqtt_client::{Closed, Network, Ready, Stream};
+use mqtt_session::{Address, Instant};
+
+use super::broker::{Connection, Memory, Plan, Point, State};
+
+/// How the streams behave, within what is allowed to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Quirks {
+    /// The most that a stream takes at once.
+    pub permit: usize,
+    /// The most that a read brings.
+    pub read: usize,
+    /// Whether a stream takes nothing after a flush until it was waited for.
+    pub slow_flush: bool,
+    /// Whether streams say that they are ready when they are not.
+    pub spurious: bool,
+}
+
+/// What a connection attempt meets.
+#[derive(Clone, Copy, Debug)]
+pub enum Attempt {
+    /// A broker, and what goes wrong with it.
+    Reached(Option<Plan>),
+    /// A broker that has forgotten every session.
+    Forgot,
+    /// Nobody.
+    Refused,
+    /// Nobody, who takes long to say so.
+    TimedOut,
+}
+
+pub struct World {
+    now: Cell<u64>,
+    pub quirks: Quirks,
+    /// What the next attempts meet. The last one stays.
+    pub attempts: RefCell<Vec<Attempt>>,
+    pub memory: RefCell<Memory>,
+    pub connections: RefCell<Vec<Rc<RefCell<Connection>>>>,
+    /// How many of them were closed by the client.
+    pub closed: Cell<usize>,
+}
+
+impl World {
+    pub fn new(quirks: Quirks, attempts: Vec<Attempt>) -> Rc<Self> {
+        Rc::new(Self {
+            now: Cell::new(1_000_000_000),
+            quirks,
+            attempts: RefCell::new(attempts),
+            memory: RefCell::default(),
+            connections: RefCell::default(),
+            closed: Cell::new(0),
+        })
+    }
+
+    pub fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Lets the last connection reach a point.
+    pub fn reach(&self, point: Point) {
+        let connection = self.connections.borrow().last().unwrap().clone();
+        connection.borrow_mut().reach(point, self.now());
+        // What was said arrives.
+        self.advance(self.now() + 2_000_000);
+    }
+
+    fn advance(&self, time: u64) {
+        self.now.set(self.now.get().max(time));
+    }
+}
+
+pub struct SimulatedNetwork(pub Rc<World>);
+
+impl Network for SimulatedNetwork {
+    type Stream = SimulatedStream;
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.0.now())
+    }
+
+    fn random(&self) -> u64 {
+        self.0.now()
+    }
+
+    fn wait_until(&self, time: Instant) {
+        self.0.advance(time.as_nanos());
+    }
+
+    fn connect(&self, _: &Address, deadline: Instant) -> Result<SimulatedStream, String> {
+        let attempt = {
+            let attempts = &mut *self.0.attempts.borrow_mut();
+            if attempts.len() > 1 {
+                attempts.remove(0)
+            } else {
+                attempts[0]
+            }
+        };
+        let plan = match attempt {
+            Attempt::Reached(plan) => plan,
+            Attempt::Forgot => {
+                self.0.memory.borrow_mut().forget();
+                None
+            }
+            Attempt::Refused => return Err("connection refused".into()),
+            Attempt::TimedOut => {
+                self.0.advance(deadline.as_nanos());
+                return Err("no answer in time".into());
+            }
+        };
+        self.0.advance(self.0.now() + 1_000_000);
+        let connection = Rc::new(RefCell::new(Connection::new(plan, self.0.now())));
+        self.0.connections.borrow_mut().push(connection.clone());
+        Ok(SimulatedStream {
+            world: self.0.clone(),
+            connection,
+            flushing: Cell::new(false),
+            whims: Cell::new(0),
+        })
+    }
+
+    fn close(&self, _: SimulatedStream) {
+        self.0.closed.set(self.0.closed.get() + 1);
+    }
+}
+
+pub struct SimulatedStream {
+    world: Rc<World>,
+    connection: Rc<RefCell<Connection>>,
+    flushing: Cell<bool>,
+    whims: Cell<u32>,
+}
+
+impl SimulatedStream {
+    /// Whether the end of the connection has arrived.
+    fn has_ended(&self, connection: &Connection) -> bool {
+        connection.end.is_some_and(|end| end <= self.world.now())
+    }
+}
+
+impl Stream for SimulatedStream {
+    fn read(&self) -> Result<Vec<u8>, Closed> {
+        let connection = &mut *self.connection.borrow_mut();
+        let now = self.world.now();
+        let mut bytes = Vec::new();
+        while bytes.len() < self.world.quirks.read
+            && let Some((time, piece)) = connection.outgoing.front_mut()
+            && *time <= now
+        {
+            let room = self.world.quirks.read - bytes.len();
+            if piece.len() <= room {
+                bytes.append(piece);
+                connection.outgoing.pop_front();
+            } else {
+                bytes.extend(piece.drain(..room));
+            }
+        }
+        let ended = self.has_ended(connection) && connection.outgoing.is_empty();
+        if bytes.is_empty() && ended {
+            return Err(Closed);
+        }
+        Ok(bytes)
+    }
+
+    fn writable_len(&self) -> Result<usize, Closed> {
+        let connection = self.connection.borrow();
+        if self.has_ended(&connection) {
+            return Err(Closed);
+        }
+        if self.flushing.get() || connection.state == State::Deaf {
+            return Ok(0);
+        }
+        Ok(self.world.quirks.permit)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
+        assert!(bytes.len() <= self.writable_len()?, "that traps");
+        let connection = &mut *self.connection.borrow_mut();
+        let memory = &mut self.world.memory.borrow_mut();
+        connection.receive(bytes, self.world.now(), memory);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Closed> {
+        self.flushing.set(self.world.quirks.slow_flush);
+        Ok(())
+    }
+
+    fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
+        if self.world.quirks.spurious && deadline.as_nanos() > self.world.now() {
+            let whims = self.whims.get() + 1;
+            self.whims.set(whims);
+            if whims % 3 != 0 {
+                return Ready {
+                    readable: read && whims % 3 == 1,
+                    writable: write && whims % 3 == 2,
+                };
+            }
+        }
+        let connection = self.connection.borrow();
+        let deaf = connection.state == State::Deaf;
+        let arrival = connection.outgoing.front().map(|(time, _)| *time);
+        let arrival = arrival.or(connection.end).filter(|_| read);
+        let flushed = (write && self.flushing.get() && !deaf).then(|| self.world.now() + 100_000);
+        let room = (write && !self.flushing.get() && !deaf).then(|| self.world.now());
+        let end = connection.end.filter(|_| write);
+        let next = [arrival, flushed, room, end].into_iter().flatten().min();
+        let deadline = deadline.as_nanos();
+        let time = next.map_or(deadline, |next| next.min(deadline));
+        self.world.advance(time);
+        let now = self.world.now();
+        let is_due = |time: Option<u64>| time.is_some_and(|time| time <= now);
+        if is_due(flushed) {
+            self.flushing.set(false);
+        }
+        Ready {
+            readable: is_due(arrival),
+            writable: is_due(flushed) || is_due(room) || is_due(end),
+        }
+    }
+}
