@@ -1,7 +1,7 @@
 //! MQTT 3.1.1 packets, read strictly and written to the letter.
 //!
 //! It is not the adapter's codec, so that a fault of that codec shows. What a client may not send is an error here:
-//! wrong reserved flags, lengths that don't add up, a will or a password where the flags forbid it.
+//! wrong reserved flags, lengths that don't add up, a will or a password where the flags forbid it, a topic that is none.
 
 use std::fmt;
 
@@ -155,10 +155,17 @@ impl Connect {
             has_username || !has_password,
             "a password without a user name [MQTT-3.1.2-22]"
         );
+        let clean_session = flags & 0b0000_0010 != 0;
+        let keep_alive = body.u16()?;
+        let client_id = body.string()?;
+        ensure!(
+            clean_session || !client_id.is_empty(),
+            "a session to keep without a client id [MQTT-3.1.3-7]"
+        );
         Ok(Self {
-            clean_session: flags & 0b0000_0010 != 0,
-            keep_alive: body.u16()?,
-            client_id: body.string()?,
+            clean_session,
+            keep_alive,
+            client_id,
             username: has_username.then(|| body.string()).transpose()?,
             password: has_password
                 .then(|| body.field())
@@ -172,10 +179,14 @@ impl Publish {
     fn parse(flags: u8, mut body: Reader<'_>) -> Result<Self> {
         let qos = (flags >> 1) & 0b11;
         ensure!(qos < 3, "QoS 3 [MQTT-3.3.1-4]");
+        let dup = flags & 0b1000 != 0;
+        ensure!(!dup || qos > 0, "DUP with QoS 0 [MQTT-3.3.1-2]");
         let topic = body.string()?;
+        ensure!(!topic.is_empty(), "an empty topic [MQTT-4.7.3-1]");
+        ensure!(!topic.contains(['+', '#']), "a wildcard [MQTT-3.3.2-2]");
         let packet_id = (qos > 0).then(|| body.packet_id()).transpose()?;
         Ok(Self {
-            dup: flags & 0b1000 != 0,
+            dup,
             qos,
             retain: flags & 0b0001 != 0,
             topic,
@@ -323,10 +334,17 @@ mod tests {
             &[0x60, 2, 0, 1],                                  // PUBREL without its flag
             &[0x40, 2, 0, 0],                                  // packet id 0
             &[0x36, 5, 0, 1, b't', 0, 1],                      // QoS 3
+            &[0x38, 3, 0, 1, b't'],                            // DUP with QoS 0
             &[0x30, 2, 0, 3],                                  // topic longer than the packet
+            &[0x30, 2, 0, 0],                                  // empty topic
+            &[0x30, 3, 0, 1, 0],                               // NUL
+            &[0x30, 3, 0, 1, 0xFF],                            // no UTF-8
+            &[0x30, 3, 0, 1, b'#'],                            // wildcard
             &[0x20, 2, 0, 0],                                  // CONNACK
             &[0xC0, 0x80, 0x80, 0x80, 0x80],                   // five length bytes
             b"\x10\x10\0\x04MQTT\x04\x42\0\x1e\0\x01c\0\x01p", // a password without a user name
+            b"\x10\x0d\0\x04MQTT\x04\x06\0\x1e\0\x01c",        // a will flag without a will
+            b"\x10\x0c\0\x04MQTT\x04\0\0\x1e\0\0", // a session to keep without a client id
         ] {
             assert!(taken(bytes).is_err(), "{bytes:02x?}");
         }

@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::net::sockopt;
 
 use super::packet::{self, Packet, PacketKind};
@@ -381,6 +381,7 @@ impl Player {
     fn next(&mut self) -> Result<Input> {
         loop {
             if let Some(packet) = Packet::take(&mut self.buffer)? {
+                self.check_turn(&packet)?;
                 self.received.push(Received {
                     packet: packet.clone(),
                     chunk: self.chunks.len() - 1,
@@ -403,6 +404,23 @@ impl Player {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether the client may send `packet` now: CONNECT first and once, and nothing behind DISCONNECT [MQTT-3.1.0-1]
+    /// [MQTT-3.1.0-2] [MQTT-3.14.4-2].
+    fn check_turn(&self, packet: &Packet) -> Result<()> {
+        let is_connect = matches!(packet, Packet::Connect(_));
+        ensure!(
+            is_connect == self.received.is_empty(),
+            "{packet:?} came as packet {}",
+            self.received.len()
+        );
+        let last = self.received.last().map(|received| &received.packet);
+        ensure!(
+            last != Some(&Packet::Disconnect),
+            "{packet:?} came behind DISCONNECT"
+        );
+        Ok(())
     }
 
     /// The time that the connection still has.
@@ -428,4 +446,32 @@ fn is_reset(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_speaks_out_of_turn_is_an_error() -> Result<()> {
+        const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+        const DISCONNECT: &[u8] = &[0xE0, 0];
+        const PUBLISH: &[u8] = &[0x30, 3, 0, 1, b't'];
+        for (packets, allowed) in [
+            (&[CONNECT, PUBLISH, DISCONNECT][..], true),
+            (&[PUBLISH], false),
+            (&[DISCONNECT], false),
+            (&[CONNECT, CONNECT], false),
+            (&[CONNECT, DISCONNECT, PUBLISH], false),
+        ] {
+            // A byte from the broker: until it has accepted the connection, it may be stopped without it.
+            let broker = ScriptedBroker::start([Script::new().send([0])])?;
+            let mut client = TcpStream::connect(broker.address())?;
+            client.read_exact(&mut [0])?;
+            client.write_all(&packets.concat())?;
+            drop(client);
+            ensure!(broker.finish().is_ok() == allowed, "{packets:02x?}");
+        }
+        Ok(())
+    }
 }
