@@ -219,7 +219,7 @@ impl<N: Network> Client<N> {
             self.session.disconnect();
             let deadline = self.network.now() + FAREWELL;
             // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
-            // come, it is read until the broker closes, as it must after DISCONNECT [MQTT-3.14.4-2 and 3].
+            // come, it is read until the broker closes, as it should after DISCONNECT (3.14.4).
             // Not beyond that: what is closed is always ready to be read.
             let mut lingers = self.session.should_linger();
             while self.try_write().is_ok() && (self.is_writing() || lingers) {

@@ -109,7 +109,12 @@ impl Failure {
                 ["no ", awaited.name(), " in time (ack_timeout_secs)"].concat()
             }
             Self::Violation(violation) => [
-                "the broker broke the protocol, and the connection was closed: ",
+                match violation {
+                    // [MQTT-4.8.0-2]
+                    Violation::TooLarge(_) | Violation::Flood => "the broker exceeded a limit of ours",
+                    _ => "the broker broke the protocol",
+                },
+                ", and the connection was closed: ",
                 &violation.message(),
             ]
             .concat(),
@@ -180,7 +185,7 @@ impl Refusal {
     }
 }
 
-/// What a broker sent that MQTT 3.1.1 forbids.
+/// What a broker sent that MQTT 3.1.1 forbids, or that is more than we take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// A first byte that no packet to a client has: a reserved type, a client's packet, or reserved flags [MQTT-2.2.2-2].
@@ -219,7 +224,7 @@ impl Violation {
             Self::TooLarge(bytes) => [
                 "a packet of ",
                 &number(bytes),
-                " bytes, above the limit (max_incoming_packet_size_bytes)",
+                " bytes (max_incoming_packet_size_bytes)",
             ]
             .concat(),
             Self::ReturnCode(code) => [

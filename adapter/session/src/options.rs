@@ -1,6 +1,9 @@
 use core::time::Duration;
 
-use crate::{Address, text::display_message};
+use crate::{
+    Address,
+    text::{display_message, is_risky},
+};
 
 /// What a [`Session`](crate::Session) says in its CONNECT packet, and the limits that it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Credentials {
         if username.len() > 65_535 || password.len() > 65_535 {
             return Err(CredentialsError::TooLong);
         }
-        if username.contains(char::is_control) {
+        if username.contains(is_risky) {
             return Err(CredentialsError::Control);
         }
         Ok(Some(Self { username, password }))
@@ -104,7 +107,7 @@ pub enum CredentialsError {
     NoUsername,
     /// One of them has more than 65,535 bytes [MQTT-1.5.3].
     TooLong,
-    /// The user name contains a control character: U+0000 [MQTT-1.5.3-2], or another that brokers may close for (1.5.3).
+    /// The user name contains a control character, U+0000 [MQTT-1.5.3-2] or another, or a non-character: brokers may close for it (1.5.3).
     Control,
 }
 
@@ -118,7 +121,7 @@ impl CredentialsError {
             Self::TooLong => {
                 "the user name or the password has more than the 65535 bytes that MQTT allows"
             }
-            Self::Control => "the user name contains a control character, for which a broker may close the connection",
+            Self::Control => "the user name contains a control character or a non-character, for which a broker may close the connection",
         }
         .into()
     }

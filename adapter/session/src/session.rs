@@ -36,6 +36,10 @@ const RANDOM_PAUSE_MILLIS: u64 = 90;
 /// The longest pause, where the network refuses one connection after the other.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many messages in doubt we remember. Who goes on after so many errors has other troubles, and some packet id must be
+/// left.
+const MAX_GIVEN_UP: usize = 1024;
+
 /// What is to be told or done; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -79,9 +83,8 @@ pub struct Session {
     publication: Option<Publication>,
     event: Option<Event>,
     last_packet_id: u16,
-    /// The packet ids of QoS 2 messages that were given up half way: a broker that keeps the session takes a new message of
-    /// the same id for an old one, and drops it.
-    given_up: Vec<u16>,
+    /// The messages of the kept session that ended in doubt.
+    given_up: Vec<GivenUp>,
     /// Whether the last message had no acknowledgement, so that it may still be on its way.
     unacknowledged: bool,
     /// When bytes were sent last; keep alive counts from here [MQTT-3.1.2-23].
@@ -112,6 +115,15 @@ enum Phase {
     Disconnected,
 }
 
+/// A message that the app was told to be in doubt, in a session that the broker keeps. Its packet id stays in use
+/// [MQTT-2.3.1-2]: a broker may take a new message of QoS 2 and the same id for the old one, and drop it.
+#[derive(Debug)]
+struct GivenUp {
+    packet_id: u16,
+    /// Whether PUBREC has come, so that only PUBREL is missing.
+    received: bool,
+}
+
 impl Session {
     /// A session that has no connection yet.
     pub fn new(options: ConnectOptions) -> Self {
@@ -134,7 +146,8 @@ impl Session {
     /// Begins to publish a message, which [`poll`](Self::poll) reports the end of. Only one may be in flight at a time.
     ///
     /// It ends within [`ack_timeout`](ConnectOptions::ack_timeout), and a second more for each 64 KiB of the payload. If
-    /// there is no connection, or one so long idle that the broker may be closing it [MQTT-3.1.2-24], a new one is asked for.
+    /// there is no connection, or one idle for longer than its keep alive [MQTT-3.1.2-23], which the broker may be about to
+    /// close [MQTT-3.1.2-24], a new one is asked for.
     ///
     /// # Errors
     ///
@@ -347,7 +360,7 @@ impl Session {
         self.unacknowledged && (self.pings > 0 || !self.options.clean_session)
     }
 
-    /// Whether the connection has been idle for longer than the broker lets it [MQTT-3.1.2-24].
+    /// Whether the connection has been idle for longer than we promised [MQTT-3.1.2-23].
     fn is_stale(&self, now: Instant) -> bool {
         let keep_alive = Duration::from_secs(self.options.keep_alive.into());
         !keep_alive.is_zero() && now.saturating_duration_since(self.last_sent) > keep_alive
@@ -355,11 +368,11 @@ impl Session {
 
     /// 1 to 65,535, then 1 again [MQTT-2.3.1-1], without those in use [MQTT-2.3.1-2].
     fn next_packet_id(&mut self) -> u16 {
-        // Few are ever given up, since the app was told of each.
         loop {
-            self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
-            if !self.given_up.contains(&self.last_packet_id) {
-                return self.last_packet_id;
+            let id = self.last_packet_id.checked_add(1).unwrap_or(1);
+            self.last_packet_id = id;
+            if !self.given_up.iter().any(|it| it.packet_id == id) {
+                return id;
             }
         }
     }
@@ -434,6 +447,10 @@ impl Session {
         if !session_present {
             self.given_up.clear();
         }
+        // What the broker has received it is to release [MQTT-4.4.0-1].
+        for message in self.given_up.iter().filter(|it| it.received) {
+            codec::ack(Ack::Pubrel, message.packet_id, self.output.control());
+        }
         if self.publication.as_ref().is_some_and(|it| it.is_resumed()) {
             if !session_present {
                 return Err(Failure::SessionLost);
@@ -461,6 +478,18 @@ impl Session {
 
     /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6].
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
+        let given_up = self
+            .given_up
+            .iter()
+            .position(|it| it.packet_id == packet_id);
+        if let Some(index) = given_up {
+            if ack != Ack::Pubrec {
+                self.given_up.swap_remove(index);
+                return Ok(());
+            }
+            self.given_up[index].received = true;
+            return self.reply(Ack::Pubrel, packet_id);
+        }
         let taken = self.output.taken();
         let publication = self
             .publication
@@ -480,8 +509,13 @@ impl Session {
                 }
                 return Ok(());
             }
-            // A broker that remembers may answer twice: to what it had before, and to what we sent again.
-            Some(publication) if ack == Ack::Pubrec && publication.is_resumed() => return Ok(()),
+            // A broker may say again what it has said, and answer both what it had before and what we sent again.
+            Some(publication)
+                if ack == Ack::Pubrec
+                    && (publication.ack == Some(Ack::Pubcomp) || publication.is_resumed()) =>
+            {
+                return Ok(());
+            }
             Some(_) => Violation::Unexpected(ack.name()),
             None => Violation::PacketId(ack.name(), packet_id),
         };
@@ -504,11 +538,15 @@ impl Session {
             None => Phase::Broken(failure),
             Some(publication) => {
                 let fate = publication.fate(&failure);
-                if publication.qos == Qos::ExactlyOnce
-                    && !self.options.clean_session
+                if !self.options.clean_session
                     && fate == Fate::Unknown
+                    && publication.ack.is_some()
+                    && self.given_up.len() < MAX_GIVEN_UP
                 {
-                    self.given_up.push(publication.packet_id);
+                    self.given_up.push(GivenUp {
+                        packet_id: publication.packet_id,
+                        received: publication.ack == Some(Ack::Pubcomp),
+                    });
                 }
                 self.report(Event::Failed(failure, fate));
                 Phase::Offline
@@ -553,10 +591,14 @@ impl Session {
             .map(|publication| publication.deadline.min(publication.stall_deadline))
     }
 
-    /// When silence has lasted for the keep alive, while a message is in flight and all of it was sent.
+    /// When a ping is to leave, while a message is in flight and all was sent that there is: early enough to be there before
+    /// the keep alive is over [MQTT-3.1.2-23].
     fn ping_due(&self) -> Option<Instant> {
-        let waiting = self.publication.as_ref().is_some_and(|it| it.sent);
-        (waiting && self.output.pending().is_empty() && self.options.keep_alive > 0)
-            .then(|| self.last_sent + Duration::from_secs(self.options.keep_alive.into()))
+        let waiting = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected)
+            && self.publication.is_some()
+            && self.output.pending().is_empty()
+            && self.options.keep_alive > 0;
+        let keep_alive = Duration::from_secs(self.options.keep_alive.into());
+        waiting.then(|| self.last_sent + keep_alive * 3 / 4)
     }
 }

@@ -12,6 +12,12 @@ pub(crate) fn decimal(mut number: u64) -> String {
     }
 }
 
+/// Whether a text with `c` in it is one that a receiver may close the connection for: control characters, and the code points
+/// that Unicode calls non-characters [MQTT-1.5.3-2] (1.5.3).
+pub(crate) fn is_risky(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+}
+
 /// Implements `Display` and `Error` by the type's `message()`.
 macro_rules! display_message {
     ($($type:ty),+) => {$(
@@ -28,7 +34,38 @@ pub(crate) use display_message;
 
 #[cfg(test)]
 mod tests {
-    use super::decimal;
+    use super::{decimal, is_risky};
+
+    #[test]
+    fn what_a_receiver_may_close_for_is_risky() {
+        for c in [
+            '\0',
+            '\x1f',
+            '\x7f',
+            '\u{9f}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{1fffe}',
+            '\u{10ffff}',
+        ] {
+            assert!(is_risky(c), "{c:?}");
+        }
+        for c in [
+            ' ',
+            'a',
+            '\u{a0}',
+            '\u{fdcf}',
+            '\u{fdf0}',
+            '\u{feff}',
+            '\u{fffd}',
+            '\u{10000}',
+            '\u{1f431}',
+        ] {
+            assert!(!is_risky(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn decimal_writes_every_length() {

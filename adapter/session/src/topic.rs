@@ -1,4 +1,4 @@
-use crate::text::{decimal, display_message};
+use crate::text::{decimal, display_message, is_risky};
 
 /// A topic name that a message may be published to [MQTT-4.7.3].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Topic {
             Err(TopicError::Empty)
         } else if name.len() > Self::MAX_BYTES {
             Err(TopicError::TooLong { bytes: name.len() })
-        } else if name.contains(char::is_control) {
+        } else if name.contains(is_risky) {
             Err(TopicError::Control)
         } else if name.contains(['+', '#']) {
             Err(TopicError::Wildcard)
@@ -43,7 +43,7 @@ pub enum TopicError {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// It contains a control character: U+0000 [MQTT-4.7.3-2], or another that brokers may close the connection for (1.5.3), as
+    /// It contains a control character, U+0000 [MQTT-4.7.3-2] or another, or a non-character: brokers may close the connection for it (1.5.3), as
     /// mosquitto does. With QoS 0 the message would be lost without a word.
     Control,
     /// It contains `+` or `#`, which only a subscription may [MQTT-3.3.2-2].
@@ -61,7 +61,7 @@ impl TopicError {
                 " bytes: MQTT allows at most 65535",
             ]
             .concat(),
-            Self::Control => "the topic contains a control character, for which a broker may close the connection".into(),
+            Self::Control => "the topic contains a control character or a non-character, for which a broker may close the connection".into(),
             Self::Wildcard => {
                 "the topic contains a wildcard (`+` or `#`): a message is published to one topic"
                     .into()

@@ -3,6 +3,7 @@
 use core::{num::NonZeroU16, str::FromStr, time::Duration};
 
 use super::{Address, AddressError};
+use crate::text::is_risky;
 
 /// No wait is longer than this, whatever the address says.
 const LONGEST_TIMEOUT_SECS: u64 = 3_600;
@@ -23,8 +24,8 @@ pub(super) fn apply(query: &str, address: &mut Address) -> Result<(), AddressErr
 fn set(address: &mut Address, key: &str, value: String) -> Result<(), AddressError> {
     match key {
         "client_id" => {
-            if value.contains(char::is_control) || value.len() > 65_535 {
-                let expected = "at most 65535 bytes without control characters";
+            if value.contains(is_risky) || value.len() > 65_535 {
+                let expected = "at most 65535 bytes without control characters and non-characters";
                 return Err(wrong_value(key, expected));
             }
             address.client_id = Some(value).filter(|id| !id.is_empty());

@@ -138,7 +138,7 @@ impl Publication {
     pub(super) fn fate(&self, failure: &Failure) -> Fate {
         match failure {
             _ if self.sent_before => Fate::Unknown,
-            // A broker that refuses us must not act on what follows [MQTT-3.2.2-5].
+            // A broker that refuses us must not act on what follows [MQTT-3.1.4-5].
             Failure::Refused(_) => Fate::NotDelivered,
             _ if self.sent => Fate::Unknown,
             _ => Fate::NotDelivered,

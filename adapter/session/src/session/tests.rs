@@ -8,7 +8,7 @@ use crate::Refusal;
 mod reconnect;
 
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
-const KEEP_ALIVE_SECS: u64 = 7;
+const KEEP_ALIVE_SECS: u64 = 8;
 
 fn at(secs: u64) -> Instant {
     Instant::from_nanos(secs * 1_000_000_000)
@@ -515,17 +515,17 @@ fn silence_longer_than_the_keep_alive_is_broken_by_a_ping() {
     };
     let mut session = publishing(options, Qos::AtLeastOnce);
     session.receive(CONNACK);
-    assert_eq!(session.timeout(), Some(at(7)));
-    session.handle_timeout(at(6));
+    assert_eq!(session.timeout(), Some(at(6)));
+    session.handle_timeout(at(5));
     assert_eq!(session.transmit(), b"");
-    session.handle_timeout(at(7));
-    assert_eq!(sent(&mut session, at(7)), [0xc0, 0]);
-    assert_eq!(session.timeout(), Some(at(14)));
+    session.handle_timeout(at(6));
+    assert_eq!(sent(&mut session, at(6)), [0xc0, 0]);
+    assert_eq!(session.timeout(), Some(at(12)));
     session.receive(&[0xd0, 0]);
-    session.handle_timeout(at(14));
-    assert_eq!(sent(&mut session, at(14)), [0xc0, 0]);
+    session.handle_timeout(at(12));
+    assert_eq!(sent(&mut session, at(12)), [0xc0, 0]);
     // Pings gain no time either.
-    assert_eq!(session.timeout(), Some(at(20)));
+    assert_eq!(session.timeout(), Some(at(18)));
     // An acknowledgement is taken although a ping has not left yet.
     session.receive(&[0xd0, 0, 0x40, 2, 0, 1]);
     assert_eq!(session.poll(), Some(Event::Published));
@@ -535,6 +535,18 @@ fn silence_longer_than_the_keep_alive_is_broken_by_a_ping() {
 fn without_a_keep_alive_there_is_no_ping() {
     let session = connected(Qos::AtLeastOnce);
     assert_eq!(session.timeout(), Some(at(20)));
+}
+
+/// Some brokers say it again, if what it asks for takes its time.
+#[test]
+fn pubrec_may_come_twice() {
+    let mut session = connected(Qos::ExactlyOnce);
+    session.receive(&[0x50, 2, 0, 1]);
+    assert_eq!(sent(&mut session, at(0)), [0x62, 2, 0, 1]);
+    session.receive(&[0x50, 2, 0, 1]);
+    assert_eq!(session.transmit(), b"");
+    session.receive(&[0x70, 2, 0, 1]);
+    assert_eq!(session.poll(), Some(Event::Published));
 }
 
 /// Messages for a subscription that someone else made with our client id.

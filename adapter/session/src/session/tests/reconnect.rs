@@ -58,7 +58,7 @@ fn a_dead_connection_is_replaced_before_a_message_is_sent() {
 
 #[test]
 fn a_connection_idle_beyond_its_keep_alive_is_replaced() {
-    for (secs, replaced) in [(7, false), (8, true)] {
+    for (secs, replaced) in [(8, false), (9, true)] {
         let mut session = publishing(
             ConnectOptions {
                 keep_alive: KEEP_ALIVE_SECS as u16,
@@ -353,6 +353,64 @@ fn packet_ids_of_messages_given_up_are_not_used_again() {
         }
         assert_eq!(used, reused);
     }
+}
+
+/// The app was told that nobody knows; the broker is told to go on all the same [MQTT-4.4.0-1], and nobody mistakes its
+/// answers for those to another message.
+#[test]
+fn a_message_given_up_is_released() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(CONNACK);
+    session.receive(&[0x50, 2, 0, 1]);
+    sent(&mut session, at(0));
+    session.handle_timeout(at(20));
+    assert_eq!(fate(&mut session), Fate::Unknown);
+    session
+        .publish(topic(), vec![], Qos::ExactlyOnce, at(21))
+        .unwrap();
+    session.poll();
+    session.connected(at(21));
+    assert!(sent(&mut session, at(21)).starts_with(CONNECT_KEPT));
+    session.receive(SESSION_PRESENT);
+    assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 1]);
+    session.receive(&[0x50, 2, 0, 2, 0x70, 2, 0, 1]);
+    assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 2]);
+    session.receive(&[0x70, 2, 0, 2]);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
+/// The broker has a message of which it had not told us.
+#[test]
+fn a_message_given_up_is_released_when_its_pubrec_comes() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.handle_timeout(at(20));
+    assert_eq!(fate(&mut session), Fate::Unknown);
+    session
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
+        .unwrap();
+    session.poll();
+    session.connected(at(21));
+    sent(&mut session, at(21));
+    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat());
+    assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 1]);
+    session.receive(&[0x70, 2, 0, 1, 0x40, 2, 0, 2]);
+    assert_eq!(session.poll(), Some(Event::Published));
+    assert!(session.is_connected());
+}
+
+/// Whoever waits to be remembered keeps the connection alive meanwhile.
+#[test]
+fn a_resumed_session_pings() {
+    let options = ConnectOptions {
+        keep_alive: KEEP_ALIVE_SECS as u16,
+        ..kept()
+    };
+    let mut session = publishing(options, Qos::ExactlyOnce);
+    reconnect(&mut session);
+    sent(&mut session, at(2));
+    assert_eq!(session.timeout(), Some(at(8)));
+    session.handle_timeout(at(8));
+    assert_eq!(sent(&mut session, at(8)), [0xc0, 0]);
 }
 
 /// With the first bytes of the second connection come no remains of the first one.
