@@ -227,8 +227,6 @@ impl<N: Network> Client<N> {
                 let ready = stream.wait(lingers, self.is_writing(), deadline);
                 if ready.readable {
                     lingers = self.read();
-                } else if !ready.writable {
-                    break;
                 }
                 if self.network.now() >= deadline {
                     break;

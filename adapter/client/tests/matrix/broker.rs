@@ -100,6 +100,8 @@ pub struct Memory {
     pub session: bool,
     /// The QoS 2 messages that were received and not released.
     received: HashSet<u16>,
+    /// The messages of a kept session whose answer was not sent in full, and which can come again only with DUP.
+    unanswered: HashSet<u16>,
     /// The payloads that subscribers got, by their length and first byte.
     pub delivered: Vec<(usize, Option<u8>)>,
 }
@@ -108,6 +110,7 @@ impl Memory {
     pub fn forget(&mut self) {
         self.session = false;
         self.received.clear();
+        self.unanswered.clear();
     }
 }
 
@@ -140,6 +143,8 @@ pub struct Connection {
     pub publications: Vec<Taken>,
     pub dups: Vec<bool>,
     said: u64,
+    /// How long it takes until the client knows of what happens here.
+    latency: u64,
 }
 
 /// What the transport took of a PUBLISH packet.
@@ -152,7 +157,7 @@ pub struct Taken {
 const MILLISECOND: u64 = 1_000_000;
 
 impl Connection {
-    pub fn new(plan: Option<Plan>, now: u64) -> Self {
+    pub fn new(plan: Option<Plan>, now: u64, latency: u64) -> Self {
         let mut connection = Self {
             plan,
             state: State::Open,
@@ -166,6 +171,7 @@ impl Connection {
             publications: Vec::new(),
             dups: Vec::new(),
             said: now,
+            latency,
         };
         connection.reach(Point::Accept, now);
         connection
@@ -241,6 +247,13 @@ impl Connection {
                         id
                     }
                 };
+                assert!(
+                    dup || !memory.unanswered.contains(&packet_id),
+                    "a second copy is marked"
+                );
+                if qos > 0 && memory.session {
+                    memory.unanswered.insert(packet_id);
+                }
                 if qos < 2 || memory.received.insert(packet_id) {
                     memory
                         .delivered
@@ -260,7 +273,7 @@ impl Connection {
             PINGREQ => Some((13, vec![0xd0, 0], 0)),
             DISCONNECT => {
                 self.state = State::Closed;
-                self.end = Some(now + MILLISECOND);
+                self.end = Some(now + self.latency);
                 None
             }
             _ => panic!("a client sent a packet of type {kind}"),
@@ -295,6 +308,9 @@ impl Connection {
             let to = part.of(bytes.len());
             self.say(&bytes[said..to], now);
             said = to;
+            if part == Part::Whole && kind != PUBREC {
+                memory.unanswered.remove(&packet_id);
+            }
             self.reach(Point::Sent(kind, part), now);
             if self.state != State::Open {
                 return;
@@ -307,9 +323,12 @@ impl Connection {
             () if self.dripping => 1_000 * MILLISECOND,
             () if self.split => MILLISECOND,
             () => {
-                let delay = if self.delay { 50 } else { 1 };
-                self.outgoing
-                    .push_back((now + delay * MILLISECOND, bytes.to_vec()));
+                let delay = if self.delay {
+                    50 * MILLISECOND
+                } else {
+                    self.latency
+                };
+                self.outgoing.push_back((now + delay, bytes.to_vec()));
                 return;
             }
         };
@@ -363,7 +382,7 @@ impl Connection {
 
     fn close(&mut self, state: State, now: u64) {
         self.state = state;
-        self.end = Some(now + MILLISECOND);
+        self.end = Some(now + self.latency);
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Quirks {
     pub read: usize,
     /// Whether a stream takes nothing after a flush until it was waited for.
     pub slow_flush: bool,
+    /// How long it takes until the client knows of what the broker did, in nanoseconds. With 0 it fails between two writes.
+    pub latency: u64,
     /// Whether streams say that they are ready when they are not.
     pub spurious: bool,
 }
@@ -115,7 +117,11 @@ impl Network for SimulatedNetwork {
             }
         };
         self.0.advance(self.0.now() + 1_000_000);
-        let connection = Rc::new(RefCell::new(Connection::new(plan, self.0.now())));
+        let connection = Rc::new(RefCell::new(Connection::new(
+            plan,
+            self.0.now(),
+            self.0.quirks.latency,
+        )));
         self.0.connections.borrow_mut().push(connection.clone());
         Ok(SimulatedStream {
             world: self.0.clone(),
