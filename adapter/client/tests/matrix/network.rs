@@ -202,7 +202,7 @@ impl Stream for SimulatedStream {
         if self.world.quirks.spurious && deadline.as_nanos() > self.world.now() {
             let whims = self.whims.get() + 1;
             self.whims.set(whims);
-            if whims % 3 != 0 {
+            if !whims.is_multiple_of(3) {
                 return Ready {
                     readable: read && whims % 3 == 1,
                     writable: write && whims % 3 == 2,
