@@ -1,6 +1,8 @@
 //! A connection as the guest holds it.
 
-use mqtt_session::{Address, ConnectOptions, Credentials, Failure, Qos, Session, Topic};
+use mqtt_session::{
+    Address, AddressError, ConnectOptions, Credentials, Failure, Qos, Session, Topic,
+};
 use wasi::random::random::get_random_u64;
 
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     linger,
     link::Link,
     permissions,
+    settings::Settings,
     slot::Slot,
     tcp::{TcpStream, now},
 };
@@ -30,6 +33,15 @@ impl Connection {
         let mut address: Address = address.parse()?;
         if !permissions::permit(&address) {
             return Err(OpenError::NotPermitted(address.location()));
+        }
+        if let Some(id) = &mut address.client_id
+            && Settings::get().unique_client_id
+        {
+            id.push_str(&client_id::suffix());
+            if id.len() > usize::from(u16::MAX) {
+                let (key, expected) = ("client_id".into(), "at most 65535 bytes with its suffix");
+                return Err(AddressError::Value { key, expected }.into());
+            }
         }
         if username.is_empty() && password.is_empty() {
             username = core::mem::take(&mut address.username);
