@@ -6,6 +6,7 @@ use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
 
 use crate::{
+    bounds,
     component::{Component, InputError, Kind, decode},
     interface::{self, Mismatch},
     names::MQTT_INTERFACE,
@@ -91,6 +92,7 @@ impl Adapter {
             return Err(AdapterError::NotAComponent);
         }
         let component = Component::parse(bytes.into_owned())?;
+        bounds::check(&component)?;
         Ok(Self { component })
     }
 

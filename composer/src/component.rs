@@ -9,7 +9,10 @@ use wasmparser::{
     types::{Types, TypesRef},
 };
 
-use crate::names::MQTT_INTERFACE;
+use crate::{
+    bounds::{MAX_DEPTH, MAX_NESTED_TYPES, MAX_PARTS, MAX_TEXT_SIZE, nested_types},
+    names::MQTT_INTERFACE,
+};
 
 /// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
 /// 40 MB; a composition needs a small multiple of its input's size in memory.
@@ -40,11 +43,6 @@ fn share_definitions<'a>(
         .all(|item| all_are_new(types, item, &mut seen))
 }
 
-/// How many component and instance types may stand within others in one section. wasmparser reads them by recursion, which
-/// a hostile file could make as deep as it is long; 300 fit into the 2 MiB stack of a thread in a debug build. A world of
-/// the Spin SDK has some 40, one for each interface.
-const MAX_NESTED_TYPES: usize = 200;
-
 /// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
 pub(crate) fn features() -> WasmFeatures {
@@ -65,6 +63,12 @@ pub enum InputError {
     /// It exceeds what this tool takes.
     #[error("it is larger than {} MiB, the most that is taken", MAX_INPUT_SIZE >> 20)]
     TooLarge,
+    /// It is text and exceeds what is taken of that.
+    #[error(
+        "it is WebAssembly text of more than {} MiB, the most that is taken; give the binary, which `wasm-tools parse` makes",
+        MAX_TEXT_SIZE >> 20
+    )]
+    TextTooLarge,
     /// It is neither a binary nor WebAssembly text.
     #[error(
         "it is not WebAssembly: it begins with {start}, and not as a WebAssembly binary or text does"
@@ -84,9 +88,18 @@ pub enum InputError {
         /// The input's size in bytes.
         size: usize,
     },
-    /// It has types within types within types, so many that reading them might exhaust the stack.
-    #[error("it nests component types too deeply")]
+    /// It has components within components, or types within types, so many that reading them might exhaust the memory or the
+    /// stack.
+    #[error("it nests components or their types too deeply")]
     TooDeep,
+    /// It has more of something than any app, so many that the time to compose it would have no bound.
+    #[error("it has more than {most} {what}, the most that are taken")]
+    TooMany {
+        /// What it has too many of.
+        what: &'static str,
+        /// How many are taken.
+        most: usize,
+    },
     /// A component has two imports that define the very same types. wasmparser takes such a one, and goes down where it is
     /// instantiated.
     #[error(
@@ -117,6 +130,9 @@ pub(crate) fn decode(input: &[u8]) -> Result<(std::borrow::Cow<'_, [u8]>, Kind),
     let bytes = if input.starts_with(b"\0asm") {
         input.into()
     } else if looks_like_text(input) {
+        if input.len() > MAX_TEXT_SIZE {
+            return Err(InputError::TextTooLarge);
+        }
         wat::parse_bytes(input).map_err(InputError::Text)?
     } else {
         let start = &input[..input.len().min(8)];
@@ -257,6 +273,7 @@ pub(crate) fn validate<'a>(
     // What is around the part that is being read: the parser of it, and the names of its imports.
     let mut outer = Vec::new();
     let mut imports = Vec::new();
+    let mut parts = 0;
     let mut rest = bytes;
     loop {
         // Called as if more bytes could come, so that a section which is cut off is told from one that is wrong.
@@ -305,6 +322,16 @@ pub(crate) fn validate<'a>(
                 allocations = function.into_allocations();
             }
             ValidPayload::Parser(inner) => {
+                parts += 1;
+                if parts > MAX_PARTS {
+                    return Err(InputError::TooMany {
+                        what: "components and modules in it",
+                        most: MAX_PARTS,
+                    });
+                }
+                if outer.len() >= MAX_DEPTH {
+                    return Err(InputError::TooDeep);
+                }
                 outer.push((parser, std::mem::take(&mut imports)));
                 parser = inner;
             }
@@ -322,15 +349,6 @@ pub(crate) fn validate<'a>(
             }
         }
     }
-}
-
-/// How many component and instance types there are at most within others in a section of types: each begins with the byte
-/// that makes it a declaration and one of the two that say of what.
-fn nested_types(section: &[u8]) -> usize {
-    section
-        .windows(2)
-        .filter(|pair| matches!(pair, [0x01, 0x41 | 0x42]))
-        .count()
 }
 
 #[cfg(test)]
