@@ -1,7 +1,7 @@
 //! A connection as the guest holds it.
 
 use mqtt_client::Client;
-use mqtt_session::{Address, ConnectOptions, Credentials, Qos, Topic};
+use mqtt_session::{Address, AddressError, ConnectOptions, Credentials, Qos, Topic};
 use wasi::random::random::get_random_u64;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     linger,
     network::Wasi,
     permissions,
+    settings::Settings,
     slot::Slot,
 };
 
@@ -29,6 +30,15 @@ impl Connection {
         let mut address: Address = address.parse()?;
         if !permissions::permit(&address) {
             return Err(OpenError::NotPermitted(address.location()));
+        }
+        if let Some(id) = &mut address.client_id
+            && Settings::get().unique_client_id
+        {
+            id.push_str(&client_id::suffix());
+            if id.len() > usize::from(u16::MAX) {
+                let (key, expected) = ("client_id".into(), "at most 65535 bytes with its suffix");
+                return Err(AddressError::Value { key, expected }.into());
+            }
         }
         if username.is_empty() && password.is_empty() {
             username = core::mem::take(&mut address.username);

@@ -6,6 +6,7 @@ use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
 
 use crate::{
+    bounds,
     component::{Component, InputError, Kind, decode},
     interface::{self, Mismatch},
     names::MQTT_INTERFACE,
@@ -34,7 +35,7 @@ pub enum AdapterError {
     },
     /// It does not import the settings, and there are some.
     #[error(
-        "it takes no settings, and permissions, variables or an environment are to be composed in"
+        "it takes no settings, and permissions, variables, an environment or unique client ids are to be composed in"
     )]
     NoSettings,
     /// The settings were not generated or plugged in. This is a mistake in this tool.
@@ -91,6 +92,7 @@ impl Adapter {
             return Err(AdapterError::NotAComponent);
         }
         let component = Component::parse(bytes.into_owned())?;
+        bounds::check(&component)?;
         Ok(Self { component })
     }
 

@@ -1,22 +1,47 @@
 //! Bytes, checked to be a valid component: what stands at its top level and the types of it.
 
+use std::collections::HashSet;
+
 use thiserror::Error;
 use wasmparser::{
     BinaryReaderError, Chunk, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
-    component_types::{ComponentAnyTypeId, ComponentItem},
-    types::Types,
+    component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem},
+    types::{Types, TypesRef},
 };
 
-use crate::names::MQTT_INTERFACE;
+use crate::{
+    bounds::{MAX_DEPTH, MAX_NESTED_TYPES, MAX_PARTS, MAX_TEXT_SIZE, nested_types},
+    names::MQTT_INTERFACE,
+};
 
 /// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
 /// 40 MB; a composition needs a small multiple of its input's size in memory.
 pub const MAX_INPUT_SIZE: usize = 256 << 20;
 
-/// How many component and instance types may stand within others in one section. wasmparser reads them by recursion, which
-/// a hostile file could make as deep as it is long; 300 fit into the 2 MiB stack of a thread in a debug build. A world of
-/// the Spin SDK has some 40, one for each interface.
-const MAX_NESTED_TYPES: usize = 200;
+/// Whether two of `items` have a definition of a type in common. An alias is a definition of its own.
+fn share_definitions<'a>(
+    types: TypesRef<'_>,
+    items: impl IntoIterator<Item = &'a ComponentItem>,
+) -> bool {
+    fn all_are_new(
+        types: TypesRef<'_>,
+        item: &ComponentItem,
+        seen: &mut HashSet<ComponentAnyTypeId>,
+    ) -> bool {
+        match item.ty {
+            ComponentEntityType::Type { created, .. } => seen.insert(created),
+            ComponentEntityType::Instance(id) => types[id]
+                .exports
+                .values()
+                .all(|item| all_are_new(types, item, seen)),
+            _ => true,
+        }
+    }
+    let mut seen = HashSet::new();
+    !items
+        .into_iter()
+        .all(|item| all_are_new(types, item, &mut seen))
+}
 
 /// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
@@ -38,6 +63,12 @@ pub enum InputError {
     /// It exceeds what this tool takes.
     #[error("it is larger than {} MiB, the most that is taken", MAX_INPUT_SIZE >> 20)]
     TooLarge,
+    /// It is text and exceeds what is taken of that.
+    #[error(
+        "it is WebAssembly text of more than {} MiB, the most that is taken; give the binary, which `wasm-tools parse` makes",
+        MAX_TEXT_SIZE >> 20
+    )]
+    TextTooLarge,
     /// It is neither a binary nor WebAssembly text.
     #[error(
         "it is not WebAssembly: it begins with {start}, and not as a WebAssembly binary or text does"
@@ -57,9 +88,25 @@ pub enum InputError {
         /// The input's size in bytes.
         size: usize,
     },
-    /// It has types within types within types, so many that reading them might exhaust the stack.
-    #[error("it nests component types too deeply")]
+    /// It has components within components, or types within types, so many that reading them might exhaust the memory or the
+    /// stack.
+    #[error("it nests components or their types too deeply")]
     TooDeep,
+    /// It has more of something than any app, so many that the time to compose it would have no bound.
+    #[error("it has more than {most} {what}, the most that are taken")]
+    TooMany {
+        /// What it has too many of.
+        what: &'static str,
+        /// How many are taken.
+        most: usize,
+    },
+    /// A component has two imports that define the very same types. wasmparser takes such a one, and goes down where it is
+    /// instantiated.
+    #[error(
+        "it has two imports with one and the same type definition between them, with which it can't be instantiated; each \
+         import needs its own, as every generator of bindings gives it"
+    )]
+    SharedDefinition,
     /// It is malformed or breaks a rule of WebAssembly.
     #[error("it is not valid WebAssembly")]
     Invalid(#[source] BinaryReaderError),
@@ -83,6 +130,9 @@ pub(crate) fn decode(input: &[u8]) -> Result<(std::borrow::Cow<'_, [u8]>, Kind),
     let bytes = if input.starts_with(b"\0asm") {
         input.into()
     } else if looks_like_text(input) {
+        if input.len() > MAX_TEXT_SIZE {
+            return Err(InputError::TextTooLarge);
+        }
         wat::parse_bytes(input).map_err(InputError::Text)?
     } else {
         let start = &input[..input.len().min(8)];
@@ -167,7 +217,7 @@ impl Component {
         })
     }
 
-    pub(crate) fn types(&self) -> wasmparser::types::TypesRef<'_> {
+    pub(crate) fn types(&self) -> TypesRef<'_> {
         self.types.as_ref()
     }
 
@@ -220,7 +270,10 @@ pub(crate) fn validate<'a>(
     let mut allocations = wasmparser::FuncValidatorAllocations::default();
     let mut parser = Parser::new(0);
     parser.set_features(features());
+    // What is around the part that is being read: the parser of it, and the names of its imports.
     let mut outer = Vec::new();
+    let mut imports = Vec::new();
+    let mut parts = 0;
     let mut rest = bytes;
     loop {
         // Called as if more bytes could come, so that a section which is cut off is told from one that is wrong.
@@ -255,6 +308,10 @@ pub(crate) fn validate<'a>(
                 return Err(InputError::TooDeep);
             }
         }
+        if let Payload::ComponentImportSection(section) = &payload {
+            let names = section.clone().into_iter().filter_map(Result::ok);
+            imports.extend(names.map(|import| import.name.name));
+        }
         let valid = validator.payload(&payload).map_err(InputError::Invalid)?;
         visit(outer.len(), &payload).map_err(InputError::Invalid)?;
         match valid {
@@ -265,24 +322,33 @@ pub(crate) fn validate<'a>(
                 allocations = function.into_allocations();
             }
             ValidPayload::Parser(inner) => {
-                outer.push(parser);
+                parts += 1;
+                if parts > MAX_PARTS {
+                    return Err(InputError::TooMany {
+                        what: "components and modules in it",
+                        most: MAX_PARTS,
+                    });
+                }
+                if outer.len() >= MAX_DEPTH {
+                    return Err(InputError::TooDeep);
+                }
+                outer.push((parser, std::mem::take(&mut imports)));
                 parser = inner;
             }
-            ValidPayload::End(types) => match outer.pop() {
-                Some(parent) => parser = parent,
-                None => return Ok(types),
-            },
+            ValidPayload::End(types) => {
+                let items = imports
+                    .iter()
+                    .filter_map(|name| types.component_item_for_import(name));
+                if share_definitions(types.as_ref(), items) {
+                    return Err(InputError::SharedDefinition);
+                }
+                match outer.pop() {
+                    Some(parent) => (parser, imports) = parent,
+                    None => return Ok(types),
+                }
+            }
         }
     }
-}
-
-/// How many component and instance types there are at most within others in a section of types: each begins with the byte
-/// that makes it a declaration and one of the two that say of what.
-fn nested_types(section: &[u8]) -> usize {
-    section
-        .windows(2)
-        .filter(|pair| matches!(pair, [0x01, 0x41 | 0x42]))
-        .count()
 }
 
 #[cfg(test)]
@@ -338,6 +404,33 @@ mod tests {
             ["c"]
         );
         assert!(component.import("c").is_none());
+    }
+
+    #[test]
+    fn imports_with_one_definition_between_them_are_told() {
+        let parse = |text: &str| Component::parse(wat::parse_str(text).unwrap());
+        let imports = |first: &str, second: &str| {
+            format!(
+                r#"(component
+                    (type $t (instance (type $e (enum "x")) (export "e" (type (eq $e)))))
+                    (type $u (instance (type $e (enum "x")) (export "e" (type (eq $e)))))
+                    (import "a" (instance $a {first})) (alias export $a "e" (type $e))
+                    (import "b" (instance {second})))"#
+            )
+        };
+        for shared in [
+            imports("(type $t)", "(type $t)"),
+            format!("(component {})", imports("(type $t)", "(type $t)")),
+        ] {
+            assert!(matches!(parse(&shared), Err(InputError::SharedDefinition)));
+        }
+        for own in [
+            imports("(type $t)", "(type $u)"),
+            imports("(type $t)", r#"(export "e" (type (eq $e)))"#),
+            imports("(type $t)", r#"(export "f" (func (param "e" $e)))"#),
+        ] {
+            assert!(parse(&own).is_ok(), "{own}");
+        }
     }
 
     /// A component with types that are nested `depth` deep: `kind` is the byte of component types or of instance types.

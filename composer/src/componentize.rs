@@ -10,8 +10,9 @@ use wasmparser::{BinaryReader, Payload};
 use wit_component::ComponentEncoder;
 
 use crate::{
+    bounds::MAX_DESCRIPTIONS,
     component::{InputError, validate},
-    guest::Form,
+    guest::{Form, GuestError},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
@@ -41,7 +42,7 @@ pub enum ComponentizeError {
 }
 
 /// Makes a component of the core module `module`, and says which form it was of.
-pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), crate::guest::GuestError> {
+pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError> {
     let mut sections = Vec::new();
     let mut command = false;
     validate(module, |_, payload| {
@@ -60,6 +61,12 @@ pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), crate::gues
     })?;
     if sections.is_empty() {
         return Err(ComponentizeError::NoComponentType.into());
+    }
+    if sections.len() > MAX_DESCRIPTIONS {
+        return Err(GuestError::Input(InputError::TooMany {
+            what: "`component-type` sections",
+            most: MAX_DESCRIPTIONS,
+        }));
     }
     for (name, data) in sections {
         check_metadata(data).map_err(|source| ComponentizeError::UnsupportedBindgen {

@@ -1,11 +1,14 @@
 //! An app that asks for MQTT: bytes, checked to be something that the adapter can be plugged into.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use thiserror::Error;
 use wasm_metadata::Producers;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
 
 use crate::{
+    bounds,
     component::{Component, InputError, Kind, decode},
     componentize::{ComponentizeError, componentize},
     names::{MQTT_INTERFACE, MqttName, TOOL_NAME},
@@ -96,6 +99,7 @@ impl Guest {
             Kind::Module => componentize(&bytes)?,
         };
         let component = Component::parse(bytes)?;
+        bounds::check(&component)?;
         Ok(Self { component, form })
     }
 
@@ -155,43 +159,59 @@ impl Guest {
             return Ok(());
         };
         let types = self.component.types();
+        let mut own_resources = HashMap::new();
+        let mut own_values = HashMap::new();
         for (ty, item) in &types[id].exports {
-            let ComponentEntityType::Type { created, .. } = item.ty else {
+            match item.ty {
+                ComponentEntityType::Type {
+                    created: ComponentAnyTypeId::Resource(id),
+                    ..
+                } => drop(own_resources.insert(id.resource(), ty)),
+                ComponentEntityType::Type { created, .. } => drop(own_values.insert(created, ty)),
+                _ => {}
+            }
+        }
+        let imports = self.component.imports().map(|import| ("import", import));
+        let exports = self.component.exports().map(|export| ("export", export));
+        for (direction, (name, item)) in imports.chain(exports) {
+            if name == MQTT_INTERFACE {
                 continue;
+            }
+            let resource = resources(types, item)
+                .into_iter()
+                .find_map(|id| own_resources.get(&id.resource()));
+            let shared = match direction {
+                "import" => resource.or_else(|| self.alias_in(item, &own_values)),
+                // A value type is nothing but its structure once it is exported.
+                _ => resource,
             };
-            let imports = self.component.imports().map(|import| ("import", import));
-            let exports = self.component.exports().map(|export| ("export", export));
-            for (direction, (name, item)) in imports.chain(exports) {
-                let found = match created {
-                    ComponentAnyTypeId::Resource(id) => resources(types, item)
-                        .iter()
-                        .any(|other| other.resource() == id.resource()),
-                    // A value type is nothing but its structure once it is exported.
-                    created => direction == "import" && self.has_alias(item, created),
-                };
-                if found && name != MQTT_INTERFACE {
-                    return Err(GuestError::Shared {
-                        direction,
-                        name: name.to_owned(),
-                        ty: ty.clone(),
-                    });
-                }
+            if let Some(ty) = shared {
+                return Err(GuestError::Shared {
+                    direction,
+                    name: name.to_owned(),
+                    ty: ty.to_string(),
+                });
             }
         }
         Ok(())
     }
 
-    /// Whether the interface `item` has a type that is an alias of `original`.
-    fn has_alias(&self, item: &ComponentItem, original: ComponentAnyTypeId) -> bool {
-        let types = self.component.types();
+    /// What is found in `originals` under a type that a type of the interface `item` is an alias of.
+    fn alias_in<'a, T>(
+        &self,
+        item: &ComponentItem,
+        originals: &'a HashMap<ComponentAnyTypeId, T>,
+    ) -> Option<&'a T> {
         let ComponentEntityType::Instance(id) = item.ty else {
-            return false;
+            return None;
         };
-        types[id].exports.values().any(|item| match item.ty {
-            ComponentEntityType::Type { created, .. } => {
-                self.component.aliases(created).any(|ty| ty == original)
-            }
-            _ => false,
+        let types = self.component.types();
+        types[id].exports.values().find_map(|item| match item.ty {
+            ComponentEntityType::Type { created, .. } => self
+                .component
+                .aliases(created)
+                .find_map(|ty| originals.get(&ty)),
+            _ => None,
         })
     }
 }

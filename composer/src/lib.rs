@@ -31,6 +31,7 @@
 //! writes a file or prints: the `compose` command around it does. The same input gives the same bytes on every run.
 
 mod adapter;
+mod bounds;
 mod command_line;
 mod component;
 mod componentize;

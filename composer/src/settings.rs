@@ -29,6 +29,7 @@ pub struct Settings {
     variables: Vec<(String, Option<String>)>,
     component_variables: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    unique_client_id: bool,
 }
 
 impl Settings {
@@ -70,6 +71,13 @@ impl Settings {
         self
     }
 
+    /// Whether a random suffix is added to each client id that the app gives, so that instances with one and the same do not
+    /// throw each other out at the broker. Where the app gives none, each connection has one of its own anyway.
+    pub fn unique_client_id(mut self, unique: bool) -> Self {
+        self.unique_client_id = unique;
+        self
+    }
+
     /// The entries that permit something; `None` if everything is permitted.
     pub fn permitted(&self) -> Option<&[String]> {
         self.allowed_hosts.as_deref()
@@ -98,6 +106,11 @@ impl Settings {
         names(&self.environment)
     }
 
+    /// Whether the client ids that the app gives get a [suffix](Self::unique_client_id).
+    pub fn has_unique_client_id(&self) -> bool {
+        self.unique_client_id
+    }
+
     /// Whether they give the app an environment of its own.
     pub(crate) fn has_environment(&self) -> bool {
         !self.environment.is_empty()
@@ -112,6 +125,7 @@ struct Public<'a> {
     unset_variables: Vec<&'a str>,
     component_variables: Vec<&'a str>,
     environment: Vec<&'a str>,
+    unique_client_id: bool,
 }
 
 impl<'a> Public<'a> {
@@ -122,6 +136,7 @@ impl<'a> Public<'a> {
             unset_variables: settings.unset_variables().collect(),
             component_variables: settings.component_variables().collect(),
             environment: settings.environment_names().collect(),
+            unique_client_id: settings.unique_client_id,
         }
     }
 }

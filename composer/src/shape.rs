@@ -6,7 +6,9 @@
 
 use std::collections::HashSet;
 
-use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
+use wasmparser::component_types::{
+    ComponentAnyTypeId, ComponentEntityType, ComponentInstanceTypeId, ComponentItem,
+};
 
 use crate::{component::Component, names::InterfaceName, resources::resources};
 
@@ -30,6 +32,7 @@ pub(crate) fn check(component: &Component) -> Result<(), Unsupported> {
         resources: HashSet::new(),
         root: HashSet::new(),
         unnamed: HashSet::new(),
+        interfaces: HashSet::new(),
     };
     for (direction, name, item) in imports.chain(exports) {
         shape
@@ -51,6 +54,8 @@ struct Shape<'a> {
     root: HashSet<ComponentAnyTypeId>,
     /// The types of interfaces that have a plain name, by which no other interface can refer to them.
     unnamed: HashSet<ComponentAnyTypeId>,
+    /// The types of the imported interfaces. wac-graph takes two of one type for the same interface.
+    interfaces: HashSet<ComponentInstanceTypeId>,
 }
 
 impl Shape<'_> {
@@ -101,6 +106,9 @@ impl Shape<'_> {
                     })
                     .collect();
                 if direction == "import" {
+                    if !self.interfaces.insert(id) {
+                        return Err("has its type definition in common with another import");
+                    }
                     self.handles(&own, item)?;
                     self.resources.extend(&own);
                 }

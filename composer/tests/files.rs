@@ -124,6 +124,24 @@ fn a_full_disk_leaves_an_existing_file_as_it_was() {
     assert_eq!(files(path), ["app.wasm", "out"]);
 }
 
+/// The limit on the size of files kills it halfway, as anything else could.
+#[test]
+fn one_that_is_killed_leaves_an_existing_file_as_it_was() {
+    let directory = directory();
+    let path = directory.path();
+    let output = shell(
+        path,
+        "echo precious > out; ulimit -f 8; exec $compose app.wasm -o out",
+    );
+    assert_eq!(output.status.code(), None, "{:?}", output.status);
+    assert_eq!(fs::read(path.join("out")).unwrap(), b"precious\n");
+    // What it had written has no name that anyone could take it for.
+    let left = files(path)
+        .into_iter()
+        .filter(|name| !name.starts_with(".compose-"));
+    assert_eq!(left.collect::<Vec<_>>(), ["app.wasm", "out"]);
+}
+
 #[test]
 fn links_are_followed() {
     let directory = directory();

@@ -45,6 +45,9 @@ pub(super) fn is_manifest(path: &Path) -> bool {
 /// Checks that the app in `path` is no manifest, which is taken for one by its name alone.
 pub(super) fn check_no_manifest(path: &Path, bytes: &[u8]) -> Result<()> {
     let key = b"spin_manifest_version";
+    if bytes.starts_with(b"\0asm") || bytes.len() > MAX_MANIFEST_SIZE {
+        return Ok(());
+    }
     if bytes
         .split(|byte| *byte == b'\n')
         .any(|line| line.starts_with(key))

@@ -17,7 +17,7 @@ use super::{
     input,
     report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
-    summary::{permissions, run_line, unbound, unset},
+    summary::{UNIQUE_CLIENT_ID, permissions, run_line, unbound, unset},
     usage,
 };
 
@@ -177,7 +177,15 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
         return Ok(());
     };
     let unset: Vec<_> = settings.unset_variables().map(unset).collect();
+    let unique = settings.has_unique_client_id();
     let lists = [
+        (
+            "the adapter adds",
+            unique
+                .then(|| UNIQUE_CLIENT_ID.to_owned())
+                .into_iter()
+                .collect(),
+        ),
         (
             "its variables",
             settings.component_variables().map(str::to_owned).collect(),

@@ -12,7 +12,7 @@ use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imp
 use super::{
     compose::{Options, check_output},
     input, output,
-    settings::add_environment,
+    settings::SettingsOptions,
     summary::{Summary, line},
     usage,
 };
@@ -113,8 +113,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
             check_output(&output, [Some(source.as_path())])?;
         }
         let composer = input::composer(&options.plug)?;
-        let environment = options.settings.environment();
-        let composition = compose(composer, &manifest, target, &variables, environment)
+        let composition = compose(composer, &manifest, target, &variables, &options.settings)
             .with_context(|| {
                 let (id, path) = (target.id, path.display());
                 format!("cannot compose the component `{id}` of `{path}`")
@@ -153,10 +152,10 @@ fn compose(
     manifest: &Manifest,
     target: &Target<'_>,
     variables: &[(String, String)],
-    environment: Vec<(String, String)>,
+    options: &SettingsOptions,
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
-    let composer = composer.settings(add_environment(settings, environment))?;
+    let composer = composer.settings(options.add_to(settings))?;
     let composition = composer
         .compose(&target.bytes)
         .map_err(|error| error.in_file(&target.source))?;

@@ -10,8 +10,13 @@ mod report;
 mod settings;
 mod summary;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    process::ExitCode,
+};
 
+use anyhow::anyhow;
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 const EXAMPLES: &str = "\
@@ -91,11 +96,17 @@ fn usage(message: String) -> ! {
 /// Runs the command that the process's arguments name.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
+    let run = || match &cli.command {
         None => compose::run(&cli.compose),
-        Some(Command::Inspect(options)) => inspect::run(&options),
-        Some(Command::Adapter(options)) => adapter::run(&options),
+        Some(Command::Inspect(options)) => inspect::run(options),
+        Some(Command::Adapter(options)) => adapter::run(options),
     };
+    // The libraries beneath assert what they believe of their input, and an input may be anyone's.
+    let done = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(anyhow!(
+            "a check inside of compose failed, and nothing was written; please report it, with the lines above and the input"
+        ))
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

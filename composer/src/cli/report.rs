@@ -16,9 +16,16 @@ const CYAN: Style = AnsiColor::Cyan.on_default().bold();
 pub(super) const LIBRARY: &str =
     "it is a library: it exports neither wasi:http/incoming-handler nor wasi:cli/run";
 
+/// How much is told of an error: lines, and characters of each. It may quote the input, in which a line has no end.
+const MAX_LINES: usize = 100;
+const MAX_LINE: usize = 2000;
+
 /// Prints an error, its causes, and what to do about it if there is something to say.
 pub(super) fn error(error: &anyhow::Error) {
-    eprintln!("{RED}error{RED:#}: {}", plain(&error.to_string()));
+    eprintln!(
+        "{RED}error{RED:#}: {}",
+        plain(&shortened(&error.to_string()))
+    );
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
@@ -26,13 +33,30 @@ pub(super) fn error(error: &anyhow::Error) {
         if !last.ends_with(&text) {
             eprintln!(
                 "  {BOLD}caused by{BOLD:#}: {}",
-                plain(&text).replace('\n', "\n  ")
+                plain(&shortened(&text)).replace('\n', "\n  ")
             );
         }
         last = text;
     }
     if let Some(help) = error.downcast_ref().and_then(help) {
         eprintln!("{CYAN}help{CYAN:#}: {help}");
+    }
+}
+
+/// The start of `text`, and of each of its lines.
+fn shortened(text: &str) -> String {
+    let count = text.lines().count();
+    let mut lines: Vec<_> = text.lines().take(MAX_LINES).map(shortened_line).collect();
+    if count > MAX_LINES {
+        lines.push(format!("… and {} more lines", count - MAX_LINES).into());
+    }
+    lines.join("\n")
+}
+
+fn shortened_line(line: &str) -> Cow<'_, str> {
+    match line.char_indices().nth(MAX_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]).into(),
+        None => line.into(),
     }
 }
 

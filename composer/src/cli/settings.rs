@@ -1,4 +1,4 @@
-//! The options for what is composed in: permissions, variables, environment.
+//! The options for what is composed in: permissions, variables, environment, client ids.
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -21,6 +21,13 @@ pub(super) struct SettingsOptions {
 
     #[command(flatten)]
     values: Values,
+
+    /// Add a random suffix to each client id that the app gives: `cats` becomes `cats-7f3k…`. A broker lets a client id connect
+    /// once, so that instances of an app with a fixed one throw each other out. It is best to give no id where none is needed:
+    /// each connection then has its own. This is for brokers whose rules go by how the id begins; not for those that know a
+    /// client by the whole of it, nor for `clean_session=false`, with which each suffix leaves a session behind.
+    #[arg(long)]
+    unique_client_id: bool,
 }
 
 /// Those that a manifest does not replace.
@@ -63,7 +70,7 @@ impl SettingsOptions {
     }
 
     /// The names and values of `--env`.
-    pub(super) fn environment(&self) -> Vec<(String, String)> {
+    fn environment(&self) -> Vec<(String, String)> {
         let pairs = pairs("--env", &self.values.env);
         if let Some(problem) = pairs.iter().find_map(|(name, _)| of_host(name)) {
             usage(problem);
@@ -84,7 +91,17 @@ impl SettingsOptions {
                 .variable(&name, value)
                 .component_variable(name, template);
         }
-        add_environment(settings, self.environment())
+        self.add_to(settings)
+    }
+
+    /// Adds what goes with a manifest as well: the environment, before the manifest's own, and the client ids.
+    pub(super) fn add_to(&self, settings: Settings) -> Settings {
+        self.environment()
+            .into_iter()
+            .fold(settings, |settings, (name, value)| {
+                settings.environment(name, value)
+            })
+            .unique_client_id(self.unique_client_id)
     }
 }
 
@@ -104,12 +121,6 @@ pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Compo
             anyhow!("{place} uses the variable `{name}`, which is not given: add `--variable {name}[=VALUE]`")
         }
         _ => error.into(),
-    })
-}
-
-pub(super) fn add_environment(settings: Settings, pairs: Vec<(String, String)>) -> Settings {
-    pairs.into_iter().fold(settings, |settings, (name, value)| {
-        settings.environment(name, value)
     })
 }
 

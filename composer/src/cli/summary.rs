@@ -109,6 +109,9 @@ impl Summary<'_> {
         for problem in environment.iter().copied().filter_map(of_host) {
             line("note", &problem);
         }
+        if settings.has_unique_client_id() {
+            line("adds", UNIQUE_CLIENT_ID);
+        }
         let reads_variables = self
             .composition
             .plugged()
@@ -152,6 +155,9 @@ impl Summary<'_> {
         }
     }
 }
+
+/// What is added to client ids.
+pub(super) const UNIQUE_CLIENT_ID: &str = "a random suffix to each client id that the app gives";
 
 /// Prints a line under a heading.
 pub(super) fn line(heading: &str, text: &str) {

@@ -148,6 +148,7 @@ mod tests {
             .variable("password", Some("x".repeat(3 * PAGE)))
             .component_variable("password", "{{ password }}")
             .environment("ADDRESS", "mqtt://h")
+            .unique_client_id(true)
     }
 
     fn composed(settings: Settings) -> Vec<u8> {

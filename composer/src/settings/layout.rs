@@ -1,6 +1,7 @@
 //! The record `settings` of wit/settings in memory, as the canonical ABI has it for 32-bit memories.
 //!
-//! A string or list is the address and the length of what it holds, an option a byte that says whether its value follows.
+//! A string or list is the address and the length of what it holds, an option a byte that says whether its value follows, a
+//! boolean a byte.
 
 use std::cell::Cell;
 
@@ -9,8 +10,8 @@ use super::Settings;
 /// The most items of a list that are read: more than any manifest has, and few enough to be gone through many times.
 pub(crate) const MAX_ITEMS: usize = 4096;
 
-/// Of the record: an option of a list, and three lists.
-const ROOT: usize = 12 + 3 * 8;
+/// Of the record: an option of a list, three lists and a boolean, filled up to whole words.
+const ROOT: usize = 12 + 3 * 8 + 4;
 
 /// The bytes of `settings`, to stand at the address 0, where the record itself is.
 pub(super) fn encode(settings: &Settings) -> Vec<u8> {
@@ -35,6 +36,7 @@ pub(super) fn encode(settings: &Settings) -> Vec<u8> {
             memory.string(at + 8, value);
         });
     }
+    memory.put(36, settings.unique_client_id.into());
     memory.0
 }
 
@@ -59,6 +61,11 @@ pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
         })?,
         component_variables: memory.list(20, 16, pair)?,
         environment: memory.list(28, 16, pair)?,
+        unique_client_id: match memory.word(36)? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        },
     })
 }
 
@@ -138,7 +145,10 @@ mod tests {
             .environment("A", "1")
             .environment("B", "");
         for settings in [Settings::new(), Settings::new().allowed_hosts([]), full] {
-            assert_eq!(decode(&encode(&settings)), Some(settings));
+            for unique in [false, true] {
+                let settings = settings.clone().unique_client_id(unique);
+                assert_eq!(decode(&encode(&settings)), Some(settings));
+            }
         }
     }
 
@@ -151,5 +161,8 @@ mod tests {
         let mut huge = memory;
         huge[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(decode(&huge), None);
+        let mut neither = encode(&Settings::new());
+        neither[36] = 2;
+        assert_eq!(decode(&neither), None);
     }
 }

@@ -1,0 +1,90 @@
+//! Whatever the app, `compose` and `inspect` end with a result or an error; and a result keeps what it promises.
+
+#![no_main]
+
+mod mutate;
+mod worlds;
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use spin_mqtt_composer::{Composer, Composition, MQTT_INTERFACE, Settings, Socket};
+use wasmparser::{Validator, WasmFeatures};
+
+/// As `compose app.wasm` has it.
+static PLAIN: LazyLock<Composer> = LazyLock::new(composer);
+
+/// With all that can be asked for.
+static FULL: LazyLock<Composer> = LazyLock::new(|| {
+    composer()
+        .allow_unresolved(true)
+        .settings(settings())
+        .expect("the settings are valid")
+});
+
+fn composer() -> Composer {
+    Composer::new()
+        .adapter(&worlds::adapter())
+        .expect("it is an adapter")
+}
+
+fn settings() -> Settings {
+    Settings::new()
+        .allowed_hosts(["mqtt://{{ broker }}:1883".to_owned()])
+        .variable("broker", Some("h".to_owned()))
+        .variable("unset", None)
+        .component_variable("address", "mqtt://{{ broker }}")
+        .environment("A", "1")
+        .unique_client_id(true)
+}
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::mutate(data, size, max_size, seed)
+});
+
+fuzz_target!(|app: &[u8]| {
+    let inspection = PLAIN.inspect(app);
+    match PLAIN.compose(app) {
+        Ok(composition) => {
+            assert!(matches!(
+                inspection.map(|it| it.socket),
+                Ok(Socket::Ready { .. })
+            ));
+            check(&composition);
+            assert!(composition.leftovers().is_empty());
+            assert_eq!(composition.settings(), Some(&Settings::new()));
+            assert!(
+                composition
+                    .imports()
+                    .iter()
+                    .all(|it| !it.name.starts_with("fermyon:")
+                        || it.provider == spin_mqtt_composer::Provider::NotNeeded)
+            );
+        }
+        Err(error) => {
+            let _ = error.to_string();
+        }
+    }
+    if let Ok(composition) = FULL.compose(app) {
+        check(&composition);
+        assert_eq!(composition.settings(), Some(&settings()));
+        let inspection = FULL
+            .inspect(composition.component())
+            .expect("a composition can be inspected");
+        // `None` where the app holds what looks like an adapter too.
+        assert!(inspection.settings.is_none_or(|it| it == settings()));
+    }
+});
+
+fn check(composition: &Composition) {
+    let bytes = composition.component();
+    if let Err(error) = Validator::new_with_features(WasmFeatures::all()).validate_all(bytes) {
+        panic!("what was composed is not valid: {error}");
+    }
+    let is_mqtt = |name: &String| name == MQTT_INTERFACE;
+    assert!(composition.plugged().iter().any(is_mqtt));
+    assert!(!composition.imports().iter().any(|it| is_mqtt(&it.name)));
+    if let Some(command) = composition.command_line() {
+        let _ = command.shell("app.wasm");
+    }
+}
