@@ -11,6 +11,7 @@ mod handshake;
 mod host;
 mod imports;
 mod limits;
+mod load;
 mod permissions;
 mod publish;
 mod serve;

@@ -1,0 +1,84 @@
+//! Under load, with a broker that is killed and comes back: what was told Ok is there, and what was not is an error.
+//!
+//! The same at full size: `cargo run --bin load -- --help`.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use end_to_end::{
+    broker::{Kind, restartable::Stop},
+    load::{Plan, Report, Session},
+    probe::Qos,
+};
+
+const TERM_AND_KILL: [Stop; 3] = [Stop::Terminate, Stop::Kill, Stop::Terminate];
+
+#[test]
+fn at_most_once_loses_only_what_was_in_flight() -> Result<()> {
+    keeps_its_promises(Qos::AtMostOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn at_least_once_loses_nothing() -> Result<()> {
+    keeps_its_promises(Qos::AtLeastOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn exactly_once_doubles_nothing() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn exactly_once_with_a_kept_session_loses_and_doubles_nothing() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &TERM_AND_KILL)
+}
+
+/// A subscriber loses its session with a broker that is killed, so this one counts what it gets from one that is not.
+#[test]
+fn a_subscriber_gets_each_message_exactly_once() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &[Stop::Terminate; 4])
+}
+
+/// They throw one another out, and each is told what became of it.
+#[test]
+fn requests_with_the_same_client_id() -> Result<()> {
+    let Some(report) = run(Qos::AtLeastOnce, Session::FixedClientId, &[], 8, 400)? else {
+        return Ok(());
+    };
+    ensure!(report.contradictions.is_empty(), "{report}");
+    Ok(())
+}
+
+fn keeps_its_promises(qos: Qos, session: Session, stops: &[Stop]) -> Result<()> {
+    let Some(report) = run(qos, session, stops, 16, 600)? else {
+        return Ok(());
+    };
+    ensure!(report.contradictions.is_empty(), "{report}");
+    ensure!(report.terminated + report.killed == stops.len(), "{report}");
+    // The rest were made while the broker was down.
+    ensure!(report.share_ok() > 0.5, "{report}");
+    Ok(())
+}
+
+/// What came of it; nothing where mosquitto is not installed.
+fn run(
+    qos: Qos,
+    session: Session,
+    stops: &[Stop],
+    concurrency: usize,
+    requests: usize,
+) -> Result<Option<Report>> {
+    if !Kind::Mosquitto.is_here() {
+        return Ok(None);
+    }
+    let plan = Plan {
+        requests,
+        concurrency,
+        qos,
+        session,
+        stops: stops.to_vec(),
+        downtime: Duration::from_millis(50),
+        compose: Vec::new(),
+    };
+    plan.run().map(Some)
+}
