@@ -14,6 +14,7 @@ mod limits;
 mod load;
 mod permissions;
 mod publish;
+mod resources;
 mod serve;
 mod sessions;
 mod topics;
