@@ -12,6 +12,7 @@ mod host;
 mod imports;
 mod limits;
 mod load;
+mod matrix;
 mod permissions;
 mod publish;
 mod resources;
