@@ -16,6 +16,7 @@ mod matrix;
 mod permissions;
 mod publish;
 mod resources;
+mod restart;
 mod serve;
 mod sessions;
 mod topics;
