@@ -10,6 +10,7 @@ mod faults;
 mod handshake;
 mod host;
 mod imports;
+mod leaks;
 mod limits;
 mod load;
 mod matrix;
