@@ -16,6 +16,7 @@ mod load;
 mod matrix;
 mod permissions;
 mod publish;
+mod reopening;
 mod resources;
 mod restart;
 mod serve;
