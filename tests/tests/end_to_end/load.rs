@@ -46,6 +46,7 @@ fn requests_with_the_same_client_id() -> Result<()> {
         return Ok(());
     };
     ensure!(report.contradictions.is_empty(), "{report}");
+    ensure!(report.share_ok() > 0.5, "{report}");
     Ok(())
 }
 
