@@ -58,14 +58,23 @@ pub(super) fn settle(
         {
             contradict("not as long as it was posted");
         }
-        if plan.is_watched_throughout() && plan.qos == Qos::ExactlyOnce && received > 1 {
-            contradict("received more than once");
+        if plan.is_watched_throughout() && plan.qos == Qos::ExactlyOnce {
+            if message.passed_on > 1 {
+                contradict("passed on more than once");
+            }
+            // In a restart, mosquitto 2.0.11 forgets that a subscriber has got a message, if many are in flight to it.
+            if received > 1 + message.passed_on_again {
+                contradict("received more than once");
+            }
         }
 
         let told = match &request.answer {
             Answer::Published => {
                 let is_delivered = message.releases > 0;
-                if !is_delivered && plan.qos == Qos::AtMostOnce && was_in_flight(request, outages) {
+                if !is_delivered
+                    && plan.qos == Qos::AtMostOnce
+                    && (plan.session == Session::FixedClientId || was_in_flight(request, outages))
+                {
                     report.in_flight += 1;
                 } else if !is_delivered {
                     contradict("Ok, and the broker has not got it");

@@ -17,6 +17,10 @@ pub(super) struct Message {
     pub(super) copies: Vec<Copy>,
     /// How often the message went on to subscribers: at QoS 0 and 1 with each copy, at QoS 2 with the PUBREL for it.
     pub(super) releases: usize,
+    /// How often it was sent to the subscriber, other than again.
+    pub(super) passed_on: usize,
+    /// How often it was sent to the subscriber again.
+    pub(super) passed_on_again: usize,
 }
 
 /// A PUBLISH packet.
@@ -27,6 +31,9 @@ pub(super) struct Copy {
     pub(super) is_duplicate: bool,
     pub(super) bytes: usize,
 }
+
+/// There is one subscriber.
+const PASSED_ON: &str = "Sending PUBLISH to ";
 
 /// The messages of QoS 2 that wait for their PUBREL, by client and packet id.
 type Held = HashMap<(String, String), String>;
@@ -67,6 +74,13 @@ impl BrokerLog {
                 message.releases += 1;
             }
             message.copies.push(copy);
+        } else if let Some(publish) = line.strip_prefix(PASSED_ON) {
+            let (copy, _, topic) = parse_publish(publish).context("not understood")?;
+            let message = self.messages.entry(topic).or_default();
+            match copy.is_duplicate {
+                true => message.passed_on_again += 1,
+                false => message.passed_on += 1,
+            }
         } else if let Some(pubrel) = line.strip_prefix("Received PUBREL from ") {
             let (client, packet_id) = pubrel.split_once(" (Mid: ").context("no packet id")?;
             let packet_id = packet_id.trim_end_matches(')').to_owned();
@@ -142,6 +156,15 @@ mod tests {
         let kept = "1: New client connected from 127.0.0.1:1 as a (p2, c0, k30).\n";
         assert_eq!(releases(&[START, PUBLISH, clean, PUBREL]), (1, 0));
         assert_eq!(releases(&[START, PUBLISH, kept, PUBREL]), (1, 1));
+    }
+
+    #[test]
+    fn what_goes_on_to_the_subscriber_is_told_from_what_goes_again() {
+        let first = "1: Sending PUBLISH to w (d0, q2, r0, m1, 'load/1', ... (5 bytes))\n";
+        let again = "1: Sending PUBLISH to w (d1, q2, r0, m1, 'load/1', ... (5 bytes))\n";
+        let log = BrokerLog::parse(&[START, PUBLISH, PUBREL, first, again].concat()).unwrap();
+        let message = log.message("load/1").unwrap();
+        assert_eq!((message.passed_on, message.passed_on_again), (1, 1));
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct Report {
     pub ok: usize,
     /// How many requests were told each error.
     pub errors: BTreeMap<String, usize>,
-    /// Of QoS 0: how many were told Ok whose bytes were on their way when the broker was stopped, and did not get there.
+    /// Of QoS 0: how many were told Ok whose bytes were on their way when the broker was stopped, or may have been when
+    /// another client took over the connection, and did not get there.
     pub in_flight: usize,
     /// How many messages the broker got more than once, as it may.
     pub resent: usize,
@@ -108,7 +109,7 @@ impl fmt::Display for Report {
         writeln!(f, "{:7} sent more than once", self.resent)?;
         writeln!(
             f,
-            "{:7} of QoS 0 in flight when the broker was stopped, and lost",
+            "{:7} of QoS 0 in flight when the connection was lost, and lost with it",
             self.in_flight
         )?;
         writeln!(
