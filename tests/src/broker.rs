@@ -2,11 +2,14 @@
 //!
 //! [`Kind`] is for tests of a promise that any broker must see kept: [`on_each_broker!`](crate::on_each_broker) makes a
 //! test of each kind. [`scripted`] is for what neither real broker does: refusals, garbage, silence, a broken connection,
-//! and for looking at the bytes as they come.
+//! and for looking at the bytes as they come. [`restartable`] is a mosquitto that is killed and comes back, and
+//! [`interceptor`] stands before it and chooses the moment.
 
 mod embedded;
+pub mod interceptor;
 mod mosquitto;
 pub mod packet;
+pub mod restartable;
 pub mod scripted;
 pub mod unresponsive;
 

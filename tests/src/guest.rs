@@ -15,6 +15,9 @@ pub enum Guest {
     SpinSdk5Wasip1,
     /// The same source, for wasm32-wasip2: a component.
     SpinSdk5Wasip2,
+    /// An HTTP component on spin-sdk 5.2.0, for wasm32-wasip1, which publishes as its request's headers say; see
+    /// [`crate::load`].
+    Load,
     /// A command that calls the interface as its arguments say; see [`crate::probe`].
     Probe,
 }
@@ -32,6 +35,7 @@ impl Guest {
         match self {
             Self::SpinSdk3Wasip1 => "spin-sdk-3",
             Self::SpinSdk5Wasip1 | Self::SpinSdk5Wasip2 => "spin-sdk-5",
+            Self::Load => "load",
             Self::Probe => "probe",
         }
     }
@@ -39,7 +43,7 @@ impl Guest {
     /// The Rust target that it is built for.
     pub fn target(self) -> &'static str {
         match self {
-            Self::SpinSdk3Wasip1 | Self::SpinSdk5Wasip1 => "wasm32-wasip1",
+            Self::SpinSdk3Wasip1 | Self::SpinSdk5Wasip1 | Self::Load => "wasm32-wasip1",
             Self::SpinSdk5Wasip2 | Self::Probe => "wasm32-wasip2",
         }
     }

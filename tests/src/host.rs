@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use crate::{
     cargo, process,
@@ -113,6 +114,50 @@ pub fn run(
     let mut run = command("run")?;
     run.args(options).arg(component).args(args);
     process::run(run, limit)
+}
+
+/// What a component held of its host's; see `tests/wasmtime/src/bin/metered.rs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The size of each of its linear memories at its end, in bytes.
+    pub memories: Vec<u64>,
+    /// How many of the host's resources it had left at its end.
+    pub resources: u64,
+}
+
+/// Runs a command component like [`run`], with the network, and with at most `max_resources` of the host's resources at
+/// a time. The runtime is the stock one, embedded in a command that meters it.
+pub fn run_metered(
+    component: &Path,
+    max_resources: usize,
+    args: impl IntoIterator<Item = String>,
+    limit: Duration,
+) -> Result<(Finished, Figures)> {
+    static METERED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let program = process::once(&METERED, || {
+        cargo::build_tool(
+            "metered",
+            &["--package", "stock-wasmtime", "--profile", "stock"],
+        )
+    })?;
+    let mut command = Command::new(program);
+    command
+        .arg(max_resources.to_string())
+        .arg(component)
+        .args(args);
+    let finished = process::run(command, limit)?;
+    ensure!(
+        finished.status.success(),
+        "the component failed: {finished}"
+    );
+    let line = finished.stderr.lines().last().context("no figures")?;
+    let figures: Value = serde_json::from_str(line).with_context(|| finished.to_string())?;
+    let memories = figures["memories"].as_array().context("no memories")?;
+    let figures = Figures {
+        memories: memories.iter().filter_map(Value::as_u64).collect(),
+        resources: figures["resources"].as_u64().context("no resources")?,
+    };
+    Ok((finished, figures))
 }
 
 /// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's.

@@ -13,6 +13,7 @@ pub mod cargo;
 pub mod compose;
 pub mod guest;
 pub mod host;
+pub mod load;
 pub mod payload;
 pub mod probe;
 pub mod process;

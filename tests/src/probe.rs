@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{
     compose,
     guest::Guest,
-    host::{self, NETWORK},
+    host::{self, Figures, NETWORK},
     process::Finished,
 };
 
@@ -63,6 +63,8 @@ pub enum Content<'a> {
     Text(&'a str),
     /// So many bytes of [`payload::of_size`](crate::payload::of_size).
     Size(usize),
+    /// At most so many bytes of it, in another number each time; in commands that publish many times.
+    Mixed(usize),
 }
 
 impl<'a> From<&'a str> for Content<'a> {
@@ -72,12 +74,22 @@ impl<'a> From<&'a str> for Content<'a> {
 }
 
 impl Content<'_> {
-    /// The bytes that the subscriber must get.
+    /// The bytes that the subscriber must get; of [`Mixed`](Self::Mixed), at most.
     pub fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Empty => Vec::new(),
             Self::Text(text) => text.as_bytes().to_vec(),
-            Self::Size(size) => crate::payload::of_size(*size),
+            Self::Size(size) | Self::Mixed(size) => crate::payload::of_size(*size),
+        }
+    }
+
+    /// As the probe's commands have it.
+    fn word(&self) -> String {
+        match self {
+            Self::Empty => "empty".into(),
+            Self::Text(text) => format!("text:{text}"),
+            Self::Size(size) => format!("size:{size}"),
+            Self::Mixed(size) => format!("mixed:{size}"),
         }
     }
 }
@@ -152,18 +164,42 @@ impl Probe {
 
     /// `connection.publish` on the connection opened last.
     pub fn publish<'a>(self, topic: &str, qos: Qos, content: impl Into<Content<'a>>) -> Self {
-        let content = match content.into() {
-            Content::Empty => "empty".into(),
-            Content::Text(text) => format!("text:{text}"),
-            Content::Size(size) => format!("size:{size}"),
-        };
         let qos = (qos as u8).to_string();
-        self.command(&["publish", topic, &qos, &content])
+        self.command(&["publish", topic, &qos, &content.into().word()])
+    }
+
+    /// `connection.publish` on the connection opened last, `count` times, up to the first error.
+    pub fn publish_many(self, count: usize, topic: &str, qos: Qos, content: Content<'_>) -> Self {
+        let (count, qos) = (count.to_string(), (qos as u8).to_string());
+        self.command(&["publish-many", &count, topic, &qos, &content.word()])
+    }
+
+    /// `connection.open`, `connection.publish` and the drop of the connection, `count` times, up to the first error.
+    pub fn reopen_many(
+        self,
+        count: usize,
+        address: &str,
+        topic: &str,
+        qos: Qos,
+        content: Content<'_>,
+    ) -> Self {
+        let (count, qos) = (count.to_string(), (qos as u8).to_string());
+        self.command(&["reopen-many", &count, address, topic, &qos, &content.word()])
     }
 
     /// Drops the connection opened last.
     pub fn drop_connection(self) -> Self {
         self.command(&["drop"])
+    }
+
+    /// Lets go of the connection opened last without dropping it.
+    pub fn forget_connection(self) -> Self {
+        self.command(&["forget"])
+    }
+
+    /// Ends the guest, without dropping anything. It is the last command.
+    pub fn exit(self) -> Self {
+        self.command(&["exit"])
     }
 
     /// Sleeps inside the guest, where nothing but time can make the difference.
@@ -179,18 +215,37 @@ impl Probe {
 
     /// Composes the probe and runs these calls. Fails if the guest does not end, or not by itself (a trap).
     pub fn run(&self) -> Result<Outcomes> {
-        let component = match &self.component {
-            Some(component) => component.clone(),
-            None => compose::composed(Guest::Probe)?,
-        };
         let env = self.env.iter().map(String::as_str);
         let options: Vec<&str> = self.options.iter().copied().chain(env).collect();
         let finished = host::run(
-            &component,
+            &self.composed()?,
             &options,
             self.commands.iter().cloned(),
             self.limit,
         )?;
+        self.outcomes(finished)
+    }
+
+    /// Composes the probe and runs these calls, with the network, in a guest that may hold `max_resources` resources of
+    /// the host at a time. Returns also what it held. Fails as [`run`](Self::run) does.
+    pub fn run_metered(&self, max_resources: usize) -> Result<(Outcomes, Figures)> {
+        let (finished, figures) = host::run_metered(
+            &self.composed()?,
+            max_resources,
+            self.commands.iter().cloned(),
+            self.limit,
+        )?;
+        Ok((self.outcomes(finished)?, figures))
+    }
+
+    fn composed(&self) -> Result<PathBuf> {
+        match &self.component {
+            Some(component) => Ok(component.clone()),
+            None => compose::composed(Guest::Probe),
+        }
+    }
+
+    fn outcomes(&self, finished: Finished) -> Result<Outcomes> {
         ensure!(finished.status.success(), "the probe failed: {finished}");
         let outcomes = finished
             .stdout

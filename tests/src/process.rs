@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -14,6 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal};
 
 /// What a process left behind.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub fn run_shown(command: Command, limit: Duration) -> Result<Finished> {
 
 fn run_with(mut command: Command, stderr: Stdio, limit: Duration) -> Result<Finished> {
     let start = Instant::now();
-    let mut running = Running::spawn_with(&mut command, stderr)?;
+    let mut running = Running::spawn_with(&mut command, stderr, |_| {})?;
     if !running.await_end(limit) {
         running.stop();
         bail!(
@@ -87,10 +89,29 @@ pub struct Running {
 impl Running {
     /// Starts `command`; its stdin is empty and its output is collected.
     pub fn spawn(command: &mut Command) -> Result<Self> {
-        Self::spawn_with(command, Stdio::piped())
+        Self::spawn_with(command, Stdio::piped(), |_| {})
     }
 
-    fn spawn_with(command: &mut Command, stderr: Stdio) -> Result<Self> {
+    /// Starts `command` like [`spawn`](Self::spawn), with its stderr at the end of the file `log`: what stands there
+    /// survives the process, however it ends.
+    pub fn spawn_logging(command: &mut Command, log: &Path) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        Self::spawn_with(command, log.into(), |_| {})
+    }
+
+    /// Starts `command` like [`spawn`](Self::spawn), and gives `each_line` the lines of its stdout as they come.
+    pub fn spawn_reading(
+        command: &mut Command,
+        each_line: impl FnMut(String) + Send + 'static,
+    ) -> Result<Self> {
+        Self::spawn_with(command, Stdio::piped(), each_line)
+    }
+
+    fn spawn_with(
+        command: &mut Command,
+        stderr: Stdio,
+        each_line: impl FnMut(String) + Send + 'static,
+    ) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -105,7 +126,7 @@ impl Running {
         let out = child.stdout.take().expect("stdout is piped");
         let (collected, end) = (stdout.clone(), ended_in.clone());
         thread::spawn(move || {
-            collect(out, &collected, |_| {});
+            collect(out, &collected, each_line);
             drop(end);
         });
         if let Some(err) = child.stderr.take() {
@@ -151,6 +172,16 @@ impl Running {
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends it `signal`, and waits for its end.
+    pub fn end_by(mut self, signal: Signal, limit: Duration) -> Result<()> {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal)?;
+        if !self.await_end(limit) {
+            bail!("it had not ended after {limit:?}: {}", self.stderr());
+        }
+        self.child.wait()?;
+        Ok(())
     }
 
     /// What it has written to its stdout so far.

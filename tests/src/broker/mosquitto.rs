@@ -35,15 +35,7 @@ pub fn is_here() -> bool {
 /// Starts a mosquitto that listens at `address`.
 pub fn start(address: SocketAddr, access: Access<'_>) -> Result<Process> {
     let directory = TempDir::with_prefix("mosquitto-")?;
-    let mut config = format!(
-        "listener {} {}\npersistence false\nlog_dest stderr\nlog_type all\nmessage_size_limit 0\n",
-        address.port(),
-        address.ip()
-    );
-    if rustix::process::geteuid().is_root() {
-        // Else it becomes a user who can't read the directory.
-        config += "user root\n";
-    }
+    let mut config = config(address) + "persistence false\n";
     match access {
         Access::Open => config += "allow_anonymous true\n",
         Access::Password { user, password } => {
@@ -55,8 +47,7 @@ pub fn start(address: SocketAddr, access: Access<'_>) -> Result<Process> {
     let config_file = directory.path().join("mosquitto.conf");
     fs::write(&config_file, config)?;
 
-    let program = process::find("mosquitto").context("mosquitto is not installed")?;
-    let mut process = Running::spawn(Command::new(program).arg("-c").arg(config_file))?;
+    let mut process = Running::spawn(&mut command(&config_file)?)?;
     await_listening(address, || match process.is_running() {
         true => Ok(()),
         false => bail!("mosquitto ended: {}", process.stderr()),
@@ -65,6 +56,28 @@ pub fn start(address: SocketAddr, access: Access<'_>) -> Result<Process> {
         _process: process,
         _directory: directory,
     })
+}
+
+/// What every configuration has: it listens at `address`, and says on stderr all that it does.
+pub(super) fn config(address: SocketAddr) -> String {
+    let mut config = format!(
+        "listener {} {}\nlog_dest stderr\nlog_type all\nmessage_size_limit 0\n",
+        address.port(),
+        address.ip()
+    );
+    if rustix::process::geteuid().is_root() {
+        // Else it becomes a user who can't read the directory.
+        config += "user root\n";
+    }
+    config
+}
+
+/// `mosquitto -c CONFIG_FILE`.
+pub(super) fn command(config_file: &Path) -> Result<Command> {
+    let program = process::find("mosquitto").context("mosquitto is not installed")?;
+    let mut command = Command::new(program);
+    command.arg("-c").arg(config_file);
+    Ok(command)
 }
 
 fn write_passwords(file: &Path, user: &str, password: &str) -> Result<()> {

@@ -119,6 +119,11 @@ impl Packet {
             .with_context(|| format!("the packet {:02x?}", &bytes[..bytes.len().min(64)]))
     }
 
+    /// How long the packet is that `buffer` begins with, once that can be told.
+    pub fn length(buffer: &[u8]) -> Result<Option<usize>> {
+        Ok(lengths(buffer)?.map(|(header, length)| header + length))
+    }
+
     fn parse(first: u8, body: &[u8]) -> Result<Self> {
         let (kind, flags) = (first >> 4, first & 0x0F);
         let mut body = Reader(body);
@@ -254,6 +259,11 @@ impl<'a> Reader<'a> {
 /// CONNACK with this return code; 0 accepts the connection.
 pub fn connack(code: u8) -> Vec<u8> {
     vec![0x20, 2, 0, code]
+}
+
+/// CONNACK that accepts the connection and says that the broker has kept the session.
+pub fn connack_with_session() -> Vec<u8> {
+    vec![0x20, 2, 1, 0]
 }
 
 /// PUBACK.

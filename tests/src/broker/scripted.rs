@@ -11,103 +11,27 @@
 //! # anyhow::Ok(())
 //! ```
 
+mod player;
+mod script;
+
 use std::{
-    io::{self, ErrorKind, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::net::sockopt;
+use anyhow::{Context, Result, anyhow, bail};
 
-use super::packet::{self, Packet, PacketKind};
-
-/// The longest that one connection lasts.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// What a broker does with one connection, step by step. After the last step it reads, without answering, until the
-/// client closes.
-#[derive(Clone, Debug, Default)]
-pub struct Script {
-    steps: Vec<Step>,
-}
-
-/// A step of a [`Script`].
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Waits for the client's next packet, which must be of this kind.
-    Receive(PacketKind),
-    /// Sends these bytes in one write.
-    Send(Vec<u8>),
-    /// Sends what this function makes of the latest packet of this kind.
-    Reply(PacketKind, fn(&Packet) -> Vec<u8>),
-    /// Does nothing, not even read.
-    Wait(Duration),
-    /// Answers every packet as a good broker does, until the client closes.
-    Behave,
-    /// Closes the broker's half (FIN).
-    Close,
-    /// Breaks the connection off (RST).
-    Reset,
-}
-
-impl Script {
-    /// No step: a broker that accepts the connection and never says a word.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A good broker, which answers everything.
-    pub fn behave() -> Self {
-        Self::new().then(Step::Behave)
-    }
-
-    /// Adds a step.
-    pub fn then(mut self, step: Step) -> Self {
-        self.steps.push(step);
-        self
-    }
-
-    /// Adds [`Step::Receive`].
-    pub fn receive(self, kind: PacketKind) -> Self {
-        self.then(Step::Receive(kind))
-    }
-
-    /// Adds [`Step::Send`].
-    pub fn send(self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.then(Step::Send(bytes.into()))
-    }
-
-    /// Adds [`Step::Reply`].
-    pub fn reply(self, kind: PacketKind, make: fn(&Packet) -> Vec<u8>) -> Self {
-        self.then(Step::Reply(kind, make))
-    }
-
-    /// Adds [`Step::Reply`] with what a good broker answers.
-    pub fn acknowledge(self, kind: PacketKind) -> Self {
-        self.reply(kind, packet::answer)
-    }
-
-    /// Adds [`Step::Wait`].
-    pub fn wait(self, time: Duration) -> Self {
-        self.then(Step::Wait(time))
-    }
-
-    /// Adds [`Step::Close`].
-    pub fn close(self) -> Self {
-        self.then(Step::Close)
-    }
-
-    /// Adds [`Step::Reset`].
-    pub fn reset(self) -> Self {
-        self.then(Step::Reset)
-    }
-}
+use self::player::Player;
+pub use self::script::{Part, Script, Step};
+use super::{
+    ReservedPort,
+    packet::{self, Packet, PacketKind},
+};
 
 /// What happened on one connection.
 #[derive(Debug)]
@@ -186,6 +110,16 @@ pub struct ScriptedBroker {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<Vec<JoinHandle<Result<Ledger>>>>>,
+    _port: Option<ReservedPort>,
+}
+
+/// What becomes of connections beyond the last script.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// They are accepted and closed at once.
+    Close,
+    /// They are refused: nothing listens any more.
+    Refuse,
 }
 
 impl ScriptedBroker {
@@ -194,10 +128,27 @@ impl ScriptedBroker {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), scripts)
     }
 
+    /// Like [`start`](Self::start), but connections beyond the last script are refused.
+    pub fn start_then_refuse(scripts: impl IntoIterator<Item = Script>) -> Result<Self> {
+        // Else somebody else's broker may listen there by then.
+        let port = ReservedPort::new()?;
+        let mut broker = Self::listen(port.address, scripts, Beyond::Refuse)?;
+        broker._port = Some(port);
+        Ok(broker)
+    }
+
     /// Listens at `address`; port 0 is any free one.
     pub fn start_at(
         address: SocketAddr,
         scripts: impl IntoIterator<Item = Script>,
+    ) -> Result<Self> {
+        Self::listen(address, scripts, Beyond::Close)
+    }
+
+    fn listen(
+        address: SocketAddr,
+        scripts: impl IntoIterator<Item = Script>,
+        beyond: Beyond,
     ) -> Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
@@ -207,11 +158,12 @@ impl ScriptedBroker {
         let stop = stopping.clone();
         let acceptor = thread::Builder::new()
             .name("scripted broker".into())
-            .spawn(move || accept(&listener, scripts, &stop))?;
+            .spawn(move || accept(listener, scripts, beyond, &stop))?;
         Ok(Self {
             address,
             stopping,
             acceptor: Some(acceptor),
+            _port: None,
         })
     }
 
@@ -261,14 +213,20 @@ impl Drop for ScriptedBroker {
 }
 
 fn accept(
-    listener: &TcpListener,
+    listener: TcpListener,
     mut scripts: Vec<Script>,
+    beyond: Beyond,
     stopping: &AtomicBool,
 ) -> Vec<JoinHandle<Result<Ledger>>> {
     let mut players = Vec::new();
-    while let Ok((stream, _)) = listener.accept() {
+    let mut listener = Some(listener);
+    while let Some(Ok((stream, _))) = listener.as_ref().map(TcpListener::accept) {
         if stopping.load(Ordering::SeqCst) {
             break;
+        }
+        // Before the last script is played, which may let the client come again.
+        if beyond == Beyond::Refuse && scripts.len() == 1 {
+            listener = None;
         }
         let Some(script) = scripts.pop() else {
             continue;
@@ -283,173 +241,12 @@ fn accept(
     players
 }
 
-struct Player {
-    stream: TcpStream,
-    start: Instant,
-    buffer: Vec<u8>,
-    received: Vec<Received>,
-    chunks: Vec<Chunk>,
-    read_buffer: Vec<u8>,
-}
-
-/// What a read brought.
-enum Input {
-    Packet(Packet),
-    End(End),
-}
-
-impl Player {
-    fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            start: Instant::now(),
-            buffer: Vec::new(),
-            received: Vec::new(),
-            chunks: Vec::new(),
-            read_buffer: vec![0; 64 * 1024],
-        }
-    }
-
-    fn play(mut self, script: Script) -> Result<Ledger> {
-        // What a script sends leaves when the script says so.
-        self.stream.set_nodelay(true)?;
-        for (index, step) in script.steps.iter().enumerate() {
-            let end = self
-                .perform(step)
-                .with_context(|| format!("step {index}, {step:?}, after {:?}", self.received))?;
-            if let Some(end) = end {
-                return Ok(self.ledger(end));
-            }
-        }
-        loop {
-            if let Input::End(end) = self.next()? {
-                return Ok(self.ledger(end));
-            }
-        }
-    }
-
-    /// Performs a step. Returns how the connection ended, if it did.
-    fn perform(&mut self, step: &Step) -> Result<Option<End>> {
-        match step {
-            Step::Receive(kind) => match self.next()? {
-                Input::Packet(packet) if packet.kind() == *kind => {}
-                Input::Packet(packet) => bail!("{packet:?} came"),
-                Input::End(end) => return Ok(Some(end)),
-            },
-            Step::Send(bytes) => return self.send(bytes),
-            Step::Reply(kind, make) => {
-                let packet = self
-                    .received
-                    .iter()
-                    .rev()
-                    .map(|received| &received.packet)
-                    .find(|packet| packet.kind() == *kind)
-                    .context("nothing to reply to")?;
-                let bytes = make(packet);
-                return self.send(&bytes);
-            }
-            Step::Wait(time) => thread::sleep(*time),
-            Step::Behave => loop {
-                match self.next()? {
-                    Input::End(end) => return Ok(Some(end)),
-                    Input::Packet(packet) => {
-                        if let Some(end) = self.send(&packet::answer(&packet))? {
-                            return Ok(Some(end));
-                        }
-                    }
-                }
-            },
-            Step::Close => self.stream.shutdown(Shutdown::Write)?,
-            Step::Reset => {
-                sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?;
-                return Ok(Some(End::ByScript));
-            }
-        }
-        Ok(None)
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Result<Option<End>> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
-        match self.stream.write_all(bytes) {
-            Ok(()) => Ok(None),
-            Err(error) if is_reset(&error) => Ok(Some(End::Reset)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The next packet, or how the connection ended.
-    fn next(&mut self) -> Result<Input> {
-        loop {
-            if let Some(packet) = Packet::take(&mut self.buffer)? {
-                self.check_turn(&packet)?;
-                self.received.push(Received {
-                    packet: packet.clone(),
-                    chunk: self.chunks.len() - 1,
-                    at: self.start.elapsed(),
-                });
-                return Ok(Input::Packet(packet));
-            }
-            self.stream.set_read_timeout(Some(self.left()?))?;
-            match self.stream.read(&mut self.read_buffer) {
-                Ok(0) => return Ok(Input::End(End::Closed)),
-                Ok(count) => {
-                    self.buffer.extend_from_slice(&self.read_buffer[..count]);
-                    self.chunks.push(Chunk {
-                        bytes: count,
-                        at: self.start.elapsed(),
-                    });
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_reset(&error) => return Ok(Input::End(End::Reset)),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Whether the client may send `packet` now: CONNECT first and once, and nothing behind DISCONNECT [MQTT-3.1.0-1]
-    /// [MQTT-3.1.0-2] [MQTT-3.14.4-2].
-    fn check_turn(&self, packet: &Packet) -> Result<()> {
-        let is_connect = matches!(packet, Packet::Connect(_));
-        ensure!(
-            is_connect == self.received.is_empty(),
-            "{packet:?} came as packet {}",
-            self.received.len()
-        );
-        let last = self.received.last().map(|received| &received.packet);
-        ensure!(
-            last != Some(&Packet::Disconnect),
-            "{packet:?} came behind DISCONNECT"
-        );
-        Ok(())
-    }
-
-    /// The time that the connection still has.
-    fn left(&self) -> Result<Duration> {
-        LIMIT
-            .checked_sub(self.start.elapsed())
-            .filter(|left| !left.is_zero())
-            .context("the client had not closed within the limit")
-    }
-
-    fn ledger(self, end: End) -> Ledger {
-        Ledger {
-            received: self.received,
-            chunks: self.chunks,
-            unparsed: self.buffer.len(),
-            end,
-        }
-    }
-}
-
-fn is_reset(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
+    use anyhow::ensure;
+
     use super::*;
 
     #[test]

@@ -6,18 +6,24 @@
 //! ```text
 //! open ADDRESS [USER [PASSWORD [KEEP-ALIVE-SECS]]]    opens a connection, which the next commands use
 //! open-many COUNT ADDRESS                             opens COUNT connections and keeps them all
-//! publish TOPIC 0|1|2 empty|text:WORD|size:BYTES      publishes on the connection opened last
+//! publish TOPIC 0|1|2 CONTENT                         publishes on the connection opened last
+//! publish-many COUNT TOPIC 0|1|2 CONTENT              the same, COUNT times, up to the first error
+//! reopen-many COUNT ADDRESS TOPIC 0|1|2 CONTENT       opens, publishes and drops, COUNT times, up to the first error
 //! drop                                                drops the connection opened last
+//! forget                                              never drops the connection opened last
+//! exit                                                ends the guest at once, dropping nothing
 //! sleep MILLISECONDS
 //! env NAME                                            prints an environment variable
 //! variable NAME                                       prints what Spin's variables interface says
 //! ```
 //!
+//! CONTENT is `empty`, `text:WORD`, `size:BYTES`, or `mixed:BYTES`, which is of another size up to BYTES each time.
+//!
 //! A line of the output is `MILLISECONDS ok`, `MILLISECONDS value TEXT`, `MILLISECONDS error VARIANT TEXT`, or `0 skipped` for a command that needs
 //! a connection where none is open, and for an environment variable that is not there.
 
 use std::{
-    env, thread,
+    env, mem, process, thread,
     time::{Duration, Instant},
 };
 
@@ -79,19 +85,23 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
             let Some(connection) = connections.last() else {
                 return Outcome::Skipped;
             };
-            let qos = match qos {
-                "0" => Qos::AtMostOnce,
-                "1" => Qos::AtLeastOnce,
-                "2" => Qos::ExactlyOnce,
-                _ => panic!("no such QoS: {qos}"),
+            connection.publish(topic, Content::new(content).of(0), level(qos))
+        }
+        ["publish-many", count, topic, qos, content] => {
+            let Some(connection) = connections.last() else {
+                return Outcome::Skipped;
             };
-            let payload = match content.split_once(':') {
-                None if content == "empty" => Vec::new(),
-                Some(("text", text)) => text.as_bytes().to_vec(),
-                Some(("size", size)) => payload::of_size(number(size) as usize),
-                _ => panic!("no such payload: {content}"),
-            };
-            connection.publish(topic, &payload, qos)
+            let (qos, content) = (level(qos), Content::new(content));
+            return many(number(count), |index| {
+                connection.publish(topic, content.of(index), qos)
+            });
+        }
+        ["reopen-many", count, address, topic, qos, content] => {
+            let (qos, content) = (level(qos), Content::new(content));
+            return many(number(count), |index| {
+                let connection = Connection::open(address, "", "", 30)?;
+                connection.publish(topic, content.of(index), qos)
+            });
         }
         ["drop"] => match connections.pop() {
             None => return Outcome::Skipped,
@@ -100,6 +110,17 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
                 Ok(())
             }
         },
+        ["forget"] => match connections.pop() {
+            None => return Outcome::Skipped,
+            Some(connection) => {
+                mem::forget(connection);
+                Ok(())
+            }
+        },
+        ["exit"] => {
+            println!("0 ok");
+            process::exit(0);
+        }
         ["env", name] => match env::var(name) {
             Ok(value) => return Outcome::Value(value),
             Err(_) => return Outcome::Skipped,
@@ -117,6 +138,53 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
     match result {
         Ok(()) => Outcome::Ok,
         Err(error) => Outcome::Failed(error, String::new()),
+    }
+}
+
+/// Does it `count` times, or up to the first error.
+fn many(count: u64, mut step: impl FnMut(u64) -> Result<(), Error>) -> Outcome {
+    for index in 0..count {
+        if let Err(error) = step(index) {
+            return Outcome::Failed(error, format!("after {index}"));
+        }
+    }
+    Outcome::Ok
+}
+
+fn level(qos: &str) -> Qos {
+    match qos {
+        "0" => Qos::AtMostOnce,
+        "1" => Qos::AtLeastOnce,
+        "2" => Qos::ExactlyOnce,
+        _ => panic!("no such QoS: {qos}"),
+    }
+}
+
+/// What is published: these bytes, or the beginning of them.
+struct Content {
+    bytes: Vec<u8>,
+    is_mixed: bool,
+}
+
+impl Content {
+    fn new(word: &str) -> Self {
+        let (bytes, is_mixed) = match word.split_once(':') {
+            None if word == "empty" => (Vec::new(), false),
+            Some(("text", text)) => (text.as_bytes().to_vec(), false),
+            Some(("size", size)) => (payload::of_size(number(size) as usize), false),
+            Some(("mixed", size)) => (payload::of_size(number(size) as usize), true),
+            _ => panic!("no such payload: {word}"),
+        };
+        Self { bytes, is_mixed }
+    }
+
+    /// The payload of the publication at `index`. Mixed sizes go up and down, and come around after 1,009.
+    fn of(&self, index: u64) -> &[u8] {
+        let length = match self.is_mixed {
+            true => self.bytes.len() * (index as usize * 577 % 1009) / 1008,
+            false => self.bytes.len(),
+        };
+        &self.bytes[..length]
     }
 }
 

@@ -1,0 +1,157 @@
+//! What the requests were told, what the broker logged and what the subscriber got, held against one another.
+
+use std::time::Duration;
+
+use super::{
+    Answer, Outage, Plan, Report, Request, Session,
+    log::{BrokerLog, Message},
+    payload, topic,
+    watcher::Seen,
+};
+use crate::{broker::restartable::Stop, probe::Qos};
+
+/// How long bytes may lie in a busy broker's socket before it reads them: those of a request that ended so shortly before
+/// a stop were in flight.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
+
+const NOT_DELIVERED: &str = "the message was not delivered";
+const UNKNOWN: &str = "whether the message was delivered is unknown";
+
+/// What an error says of the message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    NotDelivered,
+    Unknown,
+    Nothing,
+}
+
+pub(super) fn settle(
+    plan: &Plan,
+    broker: &str,
+    requests: &[(usize, Request)],
+    outages: &[Outage],
+    log: &BrokerLog,
+    seen: Seen,
+    elapsed: Duration,
+) -> Report {
+    let mut report = Report::new(plan, elapsed, outages);
+    report.requests = requests.len();
+    report.received = seen.times.len();
+    report.received_again = seen.times.values().filter(|times| **times > 1).count();
+    let none = Message::default();
+    for (index, request) in requests {
+        let topic = topic(*index);
+        let message = log.message(&topic).unwrap_or(&none);
+        let received = seen.times.get(&topic).copied().unwrap_or_default();
+        let mut contradict = |what: &str| report.contradictions.push(format!("{topic}: {what}"));
+
+        if plan.qos == Qos::ExactlyOnce && message.releases > 1 {
+            contradict("delivered more than once");
+        }
+        if let Some(what) = is_sent_wrongly(plan, message) {
+            contradict(what);
+        }
+        if message
+            .copies
+            .iter()
+            .any(|copy| copy.bytes != payload(*index).len())
+        {
+            contradict("not as long as it was posted");
+        }
+        if plan.is_watched_throughout() && plan.qos == Qos::ExactlyOnce {
+            if message.passed_on > 1 {
+                contradict("passed on more than once");
+            }
+            // In a restart, mosquitto 2.0.11 forgets that a subscriber has got a message, if many are in flight to it.
+            if received > 1 + message.passed_on_again {
+                contradict("received more than once");
+            }
+        }
+
+        let told = match &request.answer {
+            Answer::Published => {
+                let is_delivered = message.releases > 0;
+                if !is_delivered
+                    && plan.qos == Qos::AtMostOnce
+                    && (plan.session == Session::FixedClientId || was_in_flight(request, outages))
+                {
+                    report.in_flight += 1;
+                } else if !is_delivered {
+                    contradict("Ok, and the broker has not got it");
+                } else if plan.is_watched_throughout()
+                    && plan.qos != Qos::AtMostOnce
+                    && received == 0
+                {
+                    contradict("Ok, and the subscriber has not got it");
+                }
+                report.ok += 1;
+                continue;
+            }
+            Answer::NotOpened(_) => Told::NotDelivered,
+            Answer::Failed(text) if text.ends_with(NOT_DELIVERED) => Told::NotDelivered,
+            Answer::Failed(text) if text.ends_with(UNKNOWN) => Told::Unknown,
+            Answer::Failed(_) => Told::Nothing,
+        };
+        match told {
+            Told::NotDelivered if !message.copies.is_empty() => {
+                contradict("the error says that it was not delivered, and the broker got it");
+            }
+            Told::NotDelivered => {}
+            Told::Unknown if message.releases > 0 => report.unknown_delivered += 1,
+            Told::Unknown => report.unknown_lost += 1,
+            Told::Nothing => contradict("the error says nothing of the message"),
+        }
+        let (Answer::NotOpened(text) | Answer::Failed(text)) = &request.answer else {
+            continue;
+        };
+        *report
+            .errors
+            .entry(text.replace(broker, "the broker"))
+            .or_default() += 1;
+    }
+    for topic in log.topics() {
+        report.resent += usize::from(log.message(topic).is_some_and(|it| it.copies.len() > 1));
+    }
+    for topic in seen.altered {
+        report
+            .contradictions
+            .push(format!("{topic}: received altered"));
+    }
+    report
+}
+
+/// What is wrong with the copies of a message that the broker got, if anything is.
+fn is_sent_wrongly(plan: &Plan, message: &Message) -> Option<&'static str> {
+    let [first, again @ ..] = message.copies.as_slice() else {
+        return None;
+    };
+    let is_kept = plan.session == Session::Kept;
+    match plan.qos {
+        _ if again.is_empty() => None,
+        Qos::AtMostOnce => Some("sent again at QoS 0"),
+        Qos::ExactlyOnce if !is_kept => Some("sent again at QoS 2 without a session"),
+        _ if again.len() > 1 => Some("sent more than twice"),
+        _ if is_kept && !again[0].is_duplicate => Some("sent again without DUP"),
+        Qos::ExactlyOnce
+            if (&again[0].client, &again[0].packet_id) != (&first.client, &first.packet_id) =>
+        {
+            Some("sent again as another message")
+        }
+        _ => None,
+    }
+}
+
+/// Whether the broker was stopped while the request's bytes may have been on their way.
+fn was_in_flight(request: &Request, outages: &[Outage]) -> bool {
+    outages
+        .iter()
+        .any(|outage| outage.start <= request.end + IN_FLIGHT && request.start <= outage.end)
+}
+
+impl Plan {
+    /// Whether the subscriber gets all that the broker promised it: what a killed broker had in memory for it is lost, or
+    /// comes again.
+    fn is_watched_throughout(&self) -> bool {
+        !self.stops.contains(&Stop::Kill)
+    }
+}

@@ -1,0 +1,126 @@
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use super::{Outage, Plan};
+use crate::broker::restartable::Stop;
+
+/// How many contradictions are written down.
+const SHOWN: usize = 20;
+
+/// What came of a [`Plan`].
+#[derive(Debug)]
+pub struct Report {
+    /// What was done, in words.
+    pub title: String,
+    /// How long the requests took.
+    pub elapsed: Duration,
+    /// How many requests were made.
+    pub requests: usize,
+    /// How often the broker was terminated.
+    pub terminated: usize,
+    /// How often the broker was killed.
+    pub killed: usize,
+    /// How long the broker was down altogether.
+    pub downtime: Duration,
+    /// How many requests were told Ok.
+    pub ok: usize,
+    /// How many requests were told each error.
+    pub errors: BTreeMap<String, usize>,
+    /// Of QoS 0: how many were told Ok whose bytes were on their way when the broker was stopped, or may have been when
+    /// another client took over the connection, and did not get there.
+    pub in_flight: usize,
+    /// How many messages the broker got more than once, as it may.
+    pub resent: usize,
+    /// Of the requests told that the delivery is unknown: how many messages were delivered.
+    pub unknown_delivered: usize,
+    /// Of the requests told that the delivery is unknown: how many messages were not delivered.
+    pub unknown_lost: usize,
+    /// How many messages the subscriber got.
+    pub received: usize,
+    /// How many of them it got more than once.
+    pub received_again: usize,
+    /// Broken promises: where the three accounts contradict one another.
+    pub contradictions: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(plan: &Plan, elapsed: Duration, outages: &[Outage]) -> Self {
+        let stops = |how| outages.iter().filter(|outage| outage.how == how).count();
+        Self {
+            title: format!(
+                "{} requests, {} at a time, {:?}, session {:?}{}",
+                plan.requests,
+                plan.concurrency,
+                plan.qos,
+                plan.session,
+                plan.compose
+                    .iter()
+                    .map(|option| format!(", {option}"))
+                    .collect::<String>(),
+            ),
+            elapsed,
+            requests: 0,
+            terminated: stops(Stop::Terminate),
+            killed: stops(Stop::Kill),
+            downtime: outages.iter().map(|outage| outage.end - outage.start).sum(),
+            ok: 0,
+            errors: BTreeMap::new(),
+            in_flight: 0,
+            resent: 0,
+            unknown_delivered: 0,
+            unknown_lost: 0,
+            received: 0,
+            received_again: 0,
+            contradictions: Vec::new(),
+        }
+    }
+
+    /// The share of the requests that were told Ok.
+    pub fn share_ok(&self) -> f64 {
+        self.ok as f64 / self.requests as f64
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.requests as f64 / self.elapsed.as_secs_f64();
+        writeln!(f, "{}", self.title)?;
+        writeln!(
+            f,
+            "{:7.1} s, {rate:.0} requests a second",
+            self.elapsed.as_secs_f64()
+        )?;
+        writeln!(
+            f,
+            "{:7} stops of the broker: {} terminated, {} killed; down for {:.1} s altogether",
+            self.terminated + self.killed,
+            self.terminated,
+            self.killed,
+            self.downtime.as_secs_f64()
+        )?;
+        writeln!(f, "{:7} Ok ({:.2} %)", self.ok, 100.0 * self.share_ok())?;
+        for (text, count) in &self.errors {
+            writeln!(f, "{count:7} error: {text}")?;
+        }
+        writeln!(
+            f,
+            "{:7} delivered and {} not delivered, of those told that it is unknown",
+            self.unknown_delivered, self.unknown_lost
+        )?;
+        writeln!(f, "{:7} sent more than once", self.resent)?;
+        writeln!(
+            f,
+            "{:7} of QoS 0 in flight when the connection was lost, and lost with it",
+            self.in_flight
+        )?;
+        writeln!(
+            f,
+            "{:7} received by the subscriber, {} of them more than once",
+            self.received, self.received_again
+        )?;
+        write!(f, "{:7} promises broken", self.contradictions.len())?;
+        for contradiction in self.contradictions.iter().take(SHOWN) {
+            write!(f, "\n        {contradiction}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! Under load, with a broker that is killed and comes back: what was told Ok is there, and what was not is an error.
+//!
+//! The same at full size: `cargo run --bin load -- --help`.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use end_to_end::{
+    broker::{Kind, restartable::Stop},
+    load::{Plan, Report, Session},
+    probe::Qos,
+};
+
+const TERM_AND_KILL: [Stop; 3] = [Stop::Terminate, Stop::Kill, Stop::Terminate];
+
+#[test]
+fn at_most_once_loses_only_what_was_in_flight() -> Result<()> {
+    keeps_its_promises(Qos::AtMostOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn at_least_once_loses_nothing() -> Result<()> {
+    keeps_its_promises(Qos::AtLeastOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn exactly_once_doubles_nothing() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Clean, &TERM_AND_KILL)
+}
+
+#[test]
+fn exactly_once_with_a_kept_session_loses_and_doubles_nothing() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &TERM_AND_KILL)
+}
+
+/// A subscriber loses its session with a broker that is killed, so this one is told what it has to get by one that is not.
+#[test]
+fn a_subscriber_gets_each_message() -> Result<()> {
+    keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &[Stop::Terminate; 4])
+}
+
+/// They throw one another out, and each is told what became of it.
+#[test]
+fn requests_with_the_same_client_id() -> Result<()> {
+    let plan = plan(Qos::AtLeastOnce, Session::FixedClientId, &[], 8, 400);
+    let Some(report) = run(&plan)? else {
+        return Ok(());
+    };
+    ensure!(report.contradictions.is_empty(), "{report}");
+    ensure!(report.share_ok() > 0.5, "{report}");
+    Ok(())
+}
+
+/// With a random suffix, they leave one another alone.
+#[test]
+fn requests_with_the_same_client_id_made_unique() -> Result<()> {
+    let mut plan = plan(Qos::AtLeastOnce, Session::FixedClientId, &[], 16, 400);
+    plan.compose.push("--unique-client-id".into());
+    let Some(report) = run(&plan)? else {
+        return Ok(());
+    };
+    ensure!(report.contradictions.is_empty(), "{report}");
+    ensure!(report.ok == plan.requests, "{report}");
+    Ok(())
+}
+
+fn keeps_its_promises(qos: Qos, session: Session, stops: &[Stop]) -> Result<()> {
+    let Some(report) = run(&plan(qos, session, stops, 16, 600))? else {
+        return Ok(());
+    };
+    ensure!(report.contradictions.is_empty(), "{report}");
+    ensure!(report.terminated + report.killed == stops.len(), "{report}");
+    // The rest were made while the broker was down.
+    ensure!(report.share_ok() > 0.5, "{report}");
+    Ok(())
+}
+
+fn plan(qos: Qos, session: Session, stops: &[Stop], concurrency: usize, requests: usize) -> Plan {
+    Plan {
+        requests,
+        concurrency,
+        qos,
+        session,
+        stops: stops.to_vec(),
+        downtime: Duration::from_millis(50),
+        compose: Vec::new(),
+    }
+}
+
+/// What came of it; nothing where mosquitto is not installed.
+fn run(plan: &Plan) -> Result<Option<Report>> {
+    match Kind::Mosquitto.is_here() {
+        true => plan.run().map(Some),
+        false => Ok(None),
+    }
+}
