@@ -127,11 +127,12 @@ impl Plan {
         let elapsed = start.elapsed();
 
         let seen = watcher.finish(&broker)?;
-        let log = BrokerLog::parse(&broker.log()?)?;
+        let text = broker.log()?;
+        let log = BrokerLog::parse(&text)?;
         let broker = broker.address().to_string();
-        Ok(account::settle(
-            self, &broker, &requests, &outages, &log, seen, elapsed,
-        ))
+        let mut report = account::settle(self, &broker, &requests, &outages, &log, seen, elapsed);
+        report.add_evidence(&text);
+        Ok(report)
     }
 
     /// Posts requests until there are no more to post.

@@ -3,8 +3,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use super::{Outage, Plan};
 use crate::broker::restartable::Stop;
 
-/// How many contradictions are written down.
+/// How many contradictions are written down, and of how many what the broker says.
 const SHOWN: usize = 20;
+const EXPLAINED: usize = 3;
 
 /// What came of a [`Plan`].
 #[derive(Debug)]
@@ -38,8 +39,13 @@ pub struct Report {
     pub received: usize,
     /// How many of them it got more than once.
     pub received_again: usize,
+    /// How many messages of requests that were told Ok the subscriber did not get. Between it and a broker that is stopped,
+    /// some get lost; at QoS 0, all that come while it is away.
+    pub not_received: usize,
     /// Broken promises: where the three accounts contradict one another.
     pub contradictions: Vec<String>,
+    /// What the broker says of the first of them.
+    pub evidence: String,
 }
 
 impl Report {
@@ -70,7 +76,29 @@ impl Report {
             unknown_lost: 0,
             received: 0,
             received_again: 0,
+            not_received: 0,
             contradictions: Vec::new(),
+            evidence: String::new(),
+        }
+    }
+
+    /// Takes from the broker's log what it says of the broken promises: of the messages, and of its lives.
+    pub(super) fn add_evidence(&mut self, log: &str) {
+        let topics = self
+            .contradictions
+            .iter()
+            .filter_map(|it| it.split(':').next());
+        for topic in topics.take(EXPLAINED) {
+            let topic = format!("'{topic}'");
+            let first = log.lines().find(|line| line.contains(&topic));
+            // `Received PUBLISH from CLIENT (…`
+            let client = first.and_then(|line| line.split(' ').nth(4));
+            for (number, line) in log.lines().enumerate() {
+                let is_of_client = client.is_some_and(|it| line.split(' ').any(|word| word == it));
+                if line.contains(&topic) || is_of_client || line.contains(": mosquitto version") {
+                    self.evidence += &format!("\n{number:9} {line}");
+                }
+            }
         }
     }
 
@@ -114,13 +142,13 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:7} received by the subscriber, {} of them more than once",
-            self.received, self.received_again
+            "{:7} received by the subscriber, {} of them more than once; {} lost on the way to it",
+            self.received, self.received_again, self.not_received
         )?;
         write!(f, "{:7} promises broken", self.contradictions.len())?;
         for contradiction in self.contradictions.iter().take(SHOWN) {
             write!(f, "\n        {contradiction}")?;
         }
-        Ok(())
+        f.write_str(&self.evidence)
     }
 }

@@ -33,9 +33,9 @@ fn exactly_once_with_a_kept_session_loses_and_doubles_nothing() -> Result<()> {
     keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &TERM_AND_KILL)
 }
 
-/// A subscriber loses its session with a broker that is killed, so this one is told what it has to get by one that is not.
+/// With a broker that is killed, what it had for a subscriber is lost. One that is terminated passes it on, once.
 #[test]
-fn a_subscriber_gets_each_message() -> Result<()> {
+fn each_message_goes_on_to_a_subscriber() -> Result<()> {
     keeps_its_promises(Qos::ExactlyOnce, Session::Kept, &[Stop::Terminate; 4])
 }
 
