@@ -135,6 +135,8 @@ pub enum Awaited {
     Connack,
     /// That the transport takes the rest of a packet.
     Transmission,
+    /// The broker's answer to the ping behind the first QoS 0 message.
+    Pingresp,
     /// The broker's answer to a QoS 1 message.
     Puback,
     /// The broker's first answer to a QoS 2 message.
@@ -150,6 +152,7 @@ impl Awaited {
             Self::Publish => "next message",
             Self::Connack => "CONNACK",
             Self::Transmission => "the end of the message",
+            Self::Pingresp => "PINGRESP",
             Self::Puback => "PUBACK",
             Self::Pubrec => "PUBREC",
             Self::Pubcomp => "PUBCOMP",

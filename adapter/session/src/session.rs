@@ -43,8 +43,8 @@ const MAX_GIVEN_UP: usize = 1024;
 /// What is to be told or done; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The promise of the message's QoS is kept. QoS 0: the broker has accepted the connection and the transport has
-    /// flushed the message. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
+    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message, and if it was the first of its
+    /// connection the broker has read it, for it has answered a PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
     Published,
     /// The promise is broken, or not known to be kept; and the connection, if there was one, is to be closed.
     Failed(Failure, Fate),
@@ -392,6 +392,15 @@ impl Session {
         if self.publication.as_ref().is_some_and(|it| !it.is_resumed()) {
             self.enqueue();
         }
+        // A broker may throw us out again before it reads what comes behind CONNECT. Of a message that nobody acknowledges we
+        // would never know; but whoever answers a ping has read what went before it, and that takes no more round trips.
+        if let Some(publication) = &mut self.publication
+            && publication.qos == Qos::AtMostOnce
+        {
+            codec::pingreq(self.output.control());
+            self.pings += 1;
+            publication.confirmation = Some(self.output.end());
+        }
     }
 
     /// Puts the message in flight into the output: PUBLISH, or PUBREL if the broker has said that it has the rest.
@@ -433,7 +442,17 @@ impl Session {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) if self.pings > 0 => self.pings -= 1,
+            (Phase::Connected, Packet::Pingresp) if self.pings > 0 => {
+                self.pings -= 1;
+                if let Some(publication) = &mut self.publication
+                    && let Some(end) = publication.confirmation.take()
+                {
+                    if end > self.output.taken() {
+                        return Err(unexpected);
+                    }
+                    self.unacknowledged = false;
+                }
+            }
             _ => return Err(unexpected),
         }
         Ok(())
@@ -525,7 +544,9 @@ impl Session {
     /// Reports a QoS 0 message as published once nothing more can be known of it.
     fn complete(&mut self) {
         let done = self.publication.as_ref().is_some_and(|publication| {
-            publication.ack.is_none() && publication.end <= self.flushed
+            publication.ack.is_none()
+                && publication.confirmation.is_none()
+                && publication.end <= self.flushed
         });
         if done && matches!(self.phase, Phase::Connected) {
             self.finish(Event::Published);

@@ -205,10 +205,11 @@ fn connect_comes_first_and_once() {
         bytes.extend(client.sent());
         if client.outcome().is_none() {
             client.receive(CONNACK);
+            client.receive(PINGRESP);
             assert_eq!(client.outcome(), Some(Ok(())));
         }
     }
-    assert_eq!(first_bytes(&bytes), [0x10, 0x30, 0x30, 0x30]);
+    assert_eq!(first_bytes(&bytes), [0x10, 0x30, 0xc0, 0x30, 0x30]);
 
     let mut silent = Client::new(options(CLEAN));
     silent.disconnect();
@@ -221,7 +222,7 @@ fn connect_comes_first_and_once() {
 fn a_new_message_is_as_its_qos_asks() {
     for address in [CLEAN, KEPT] {
         for (qos, expected) in [
-            (Qos::AtMostOnce, &b"\x30\x04\0\x01tm"[..]),
+            (Qos::AtMostOnce, &b"\x30\x04\0\x01tm\xc0\0"[..]),
             (Qos::AtLeastOnce, b"\x32\x06\0\x01t\0\x01m"),
             (Qos::ExactlyOnce, b"\x34\x06\0\x01t\0\x01m"),
         ] {
@@ -367,6 +368,7 @@ fn session_present_is_for_sessions_that_were_kept() {
         client.publish("t", b"m", Qos::AtMostOnce).unwrap();
         client.sent();
         client.receive(&[0x20, 2, session_present, code]);
+        client.receive(PINGRESP);
         match client.outcome() {
             Some(Ok(())) => assert!(allowed && !client.closes()),
             Some(Err(Failure::Violation(_))) => assert!(!allowed && client.closes()),

@@ -10,6 +10,7 @@ pub const PUBREC: u8 = 5;
 pub const PUBREL: u8 = 6;
 pub const PUBCOMP: u8 = 7;
 pub const PINGREQ: u8 = 12;
+pub const PINGRESP: u8 = 13;
 pub const DISCONNECT: u8 = 14;
 
 /// How much of a packet.
@@ -270,7 +271,7 @@ impl Connection {
                 memory.received.remove(&id(2));
                 Some((PUBCOMP, ack(0x70, id(2)), id(2)))
             }
-            PINGREQ => Some((13, vec![0xd0, 0], 0)),
+            PINGREQ => Some((PINGRESP, vec![0xd0, 0], 0)),
             DISCONNECT => {
                 self.state = State::Closed;
                 self.end = Some(now + self.latency);

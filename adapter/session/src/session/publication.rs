@@ -22,6 +22,8 @@ pub(super) struct Publication {
     pub(super) packet_id: u16,
     /// The broker's next answer; `None` for QoS 0.
     pub(super) ack: Option<Ack>,
+    /// Where in the output a PINGREQ ends whose PINGRESP is to show that the broker has read the message.
+    pub(super) confirmation: Option<u64>,
     /// The end of all patience.
     pub(super) deadline: Instant,
     /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
@@ -65,6 +67,7 @@ impl Publication {
                 Qos::AtLeastOnce => Some(Ack::Puback),
                 Qos::ExactlyOnce => Some(Ack::Pubrec),
             },
+            confirmation: None,
             deadline,
             stall_deadline,
             begin: u64::MAX,
@@ -125,6 +128,7 @@ impl Publication {
         self.sent_before |= self.sent;
         self.begun = false;
         self.sent = false;
+        self.confirmation = None;
         self.begin = u64::MAX;
         self.end = u64::MAX;
     }
@@ -148,6 +152,7 @@ impl Publication {
     pub(super) fn awaited(&self) -> Awaited {
         match self.ack {
             _ if !self.sent => Awaited::Transmission,
+            _ if self.confirmation.is_some() => Awaited::Pingresp,
             Some(Ack::Puback) => Awaited::Puback,
             Some(Ack::Pubrec) => Awaited::Pubrec,
             Some(_) => Awaited::Pubcomp,

@@ -8,6 +8,7 @@ use crate::Refusal;
 mod reconnect;
 
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+const PINGRESP: &[u8] = &[0xd0, 0];
 const KEEP_ALIVE_SECS: u64 = 8;
 
 fn at(secs: u64) -> Instant {
@@ -62,6 +63,9 @@ fn publishing(options: ConnectOptions, qos: Qos) -> Session {
 fn connected(qos: Qos) -> Session {
     let mut session = publishing(options(), qos);
     session.receive(CONNACK);
+    if qos == Qos::AtMostOnce {
+        session.receive(PINGRESP);
+    }
     session
 }
 
@@ -87,32 +91,66 @@ fn connect_waits_for_the_first_message_and_leaves_with_it() {
     assert_eq!(session.transmit(), expected);
 }
 
+/// The first of a connection: the broker has read it once it answers the ping behind it, and does not merely accept us.
 #[test]
-fn qos_0_is_published_once_accepted_and_flushed() {
+fn the_first_qos_0_is_published_once_read_and_flushed() {
     // The broker's word first, then the transport's.
     let mut session = online(options());
     session
         .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
         .unwrap();
-    let count = session.transmit().len();
-    session.transmitted(count, at(0));
+    let train = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c\x30\x04\0\x01tm\xc0\0";
+    assert_eq!(session.transmit(), train);
+    session.transmitted(train.len(), at(0));
     session.receive(CONNACK);
+    session.receive(PINGRESP);
     assert_eq!(session.poll(), None);
     session.flushed();
     assert_eq!(session.poll(), Some(Event::Published));
 
     // The other way round.
     let mut session = publishing(options(), Qos::AtMostOnce);
-    assert_eq!(session.poll(), None);
     session.receive(CONNACK);
+    assert_eq!(session.poll(), None);
+    session.receive(PINGRESP);
     assert_eq!(session.poll(), Some(Event::Published));
 
-    // The second one awaits nothing but the transport.
+    // Nobody can answer a ping that has not left.
+    let mut session = online(options());
     session
-        .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
+        .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
         .unwrap();
-    assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn");
-    assert_eq!(session.poll(), Some(Event::Published));
+    session.transmitted(train.len() - 1, at(0));
+    session.receive(CONNACK);
+    session.receive(PINGRESP);
+    let violation = Violation::Unexpected("PINGRESP");
+    assert_eq!(failed(&mut session), Failure::Violation(violation));
+}
+
+#[test]
+fn a_further_qos_0_is_published_once_flushed() {
+    for first in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+        let mut session = connected(first);
+        if first == Qos::AtLeastOnce {
+            session.receive(&[0x40, 2, 0, 1]);
+        }
+        session.poll();
+        session
+            .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
+            .unwrap();
+        assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn");
+        assert_eq!(session.poll(), Some(Event::Published));
+    }
+}
+
+/// Thrown out between CONNACK and the message, as happens to those who share a client id.
+#[test]
+fn a_qos_0_that_was_not_read_is_an_error() {
+    let mut session = publishing(options(), Qos::AtMostOnce);
+    session.receive(CONNACK);
+    session.closed(at(1), || 0);
+    let event = Event::Failed(Failure::Closed(Awaited::Pingresp), Fate::Unknown);
+    assert_eq!(session.poll(), Some(event));
 }
 
 #[test]
@@ -375,15 +413,26 @@ fn lingering_is_for_messages_that_nobody_acknowledges() {
         clean_session: false,
         ..options()
     };
-    for (mut session, lingers) in [
-        (publishing(options(), Qos::AtMostOnce), false),
-        (publishing(kept(), Qos::AtMostOnce), true),
-        (publishing(kept(), Qos::AtLeastOnce), false),
-        (online(kept()), false),
+    for (first, options, lingers) in [
+        // What the broker has read is safe.
+        (true, options(), false),
+        (true, kept(), false),
+        (false, options(), false),
+        (false, kept(), true),
     ] {
+        let mut session = publishing(options, Qos::AtMostOnce);
         session.receive(CONNACK);
+        session.receive(PINGRESP);
+        session.poll();
+        if !first {
+            session
+                .publish(topic(), vec![], Qos::AtMostOnce, at(0))
+                .unwrap();
+            sent(&mut session, at(0));
+        }
         assert_eq!(session.should_linger(), lingers);
     }
+    assert!(!online(kept()).should_linger());
 }
 
 #[test]
@@ -397,7 +446,7 @@ fn a_lost_connection_says_what_was_awaited() {
         .publish(topic(), vec![0; 100_000], Qos::AtMostOnce, at(0))
         .unwrap();
     refused.transmitted(20, at(0));
-    unsent.transmitted(unsent.transmit().len() - 1, at(0));
+    unsent.transmitted(unsent.transmit().len() - 3, at(0));
     unsent.receive(CONNACK);
     let mut received = connected(Qos::ExactlyOnce);
     received.receive(&[0x50, 2, 0, 1]);
@@ -418,6 +467,8 @@ fn a_lost_connection_says_what_was_awaited() {
 
 #[test]
 fn every_wait_has_a_bound() {
+    let mut unread = publishing(options(), Qos::AtMostOnce);
+    unread.receive(CONNACK);
     let mut received = connected(Qos::ExactlyOnce);
     received.receive(&[0x50, 2, 0, 1]);
     sent(&mut received, at(0));
@@ -428,6 +479,7 @@ fn every_wait_has_a_bound() {
         .unwrap();
     for (mut session, awaited) in [
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
+        (unread, Awaited::Pingresp),
         (connected(Qos::AtLeastOnce), Awaited::Puback),
         (connected(Qos::ExactlyOnce), Awaited::Pubrec),
         (received, Awaited::Pubcomp),
@@ -637,5 +689,6 @@ fn what_is_too_large_is_refused_and_harms_nothing() {
         .unwrap();
     sent(&mut session, at(0));
     session.receive(CONNACK);
+    session.receive(PINGRESP);
     assert_eq!(session.poll(), Some(Event::Published));
 }

@@ -3,6 +3,7 @@
 use super::*;
 
 const SESSION_PRESENT: &[u8] = &[0x20, 2, 1, 0];
+const PINGREQ: &[u8] = &[0xc0, 0];
 const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
 const CONNECT_KEPT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x00\0\0\0\x01c";
 
@@ -51,8 +52,9 @@ fn a_dead_connection_is_replaced_before_a_message_is_sent() {
     assert_eq!(session.poll(), Some(Event::Connect(at(7))));
     session.connected(at(3));
     let bytes = sent(&mut session, at(3));
-    assert_eq!(bytes, [CONNECT, b"\x30\x04\0\x01tn"].concat());
+    assert_eq!(bytes, [CONNECT, b"\x30\x04\0\x01tn", PINGREQ].concat());
     session.receive(CONNACK);
+    session.receive(PINGRESP);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
