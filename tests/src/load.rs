@@ -66,13 +66,6 @@ pub enum Session {
     FixedClientId,
 }
 
-/// A request and what came of it.
-struct Request {
-    start: Instant,
-    end: Instant,
-    answer: Answer,
-}
-
 /// What the component said to a request.
 enum Answer {
     Published,
@@ -110,7 +103,7 @@ impl Plan {
             let workers: Vec<_> = (0..self.concurrency)
                 .map(|_| scope.spawn(|| self.work(&serve, &broker.url(), &progress)))
                 .collect();
-            let mut requests: Vec<(usize, Request)> = Vec::with_capacity(self.requests);
+            let mut requests: Vec<(usize, Answer)> = Vec::with_capacity(self.requests);
             let mut result = Ok(());
             for worker in workers {
                 match worker.join().expect("a worker does not panic") {
@@ -141,7 +134,7 @@ impl Plan {
         serve: &Serve,
         broker: &str,
         progress: &Progress,
-    ) -> Result<Vec<(usize, Request)>> {
+    ) -> Result<Vec<(usize, Answer)>> {
         // One for each worker: it keeps its connection to the server.
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -154,7 +147,6 @@ impl Plan {
             if index >= self.requests || progress.is_failed.load(Ordering::Relaxed) {
                 return Ok(done);
             }
-            let start = Instant::now();
             let answer = agent
                 .post(serve.url())
                 .header("mqtt-address", self.address(broker, index))
@@ -173,8 +165,7 @@ impl Plan {
                     _ => anyhow::bail!("request {index}: {status} {text}\n{}", serve.stderr()),
                 })
                 .inspect_err(|_| progress.is_failed.store(true, Ordering::Relaxed))?;
-            let end = Instant::now();
-            done.push((index, Request { start, end, answer }));
+            done.push((index, answer));
             progress.complete();
         }
     }

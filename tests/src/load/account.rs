@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Outage, Plan, Report, Request, Session,
+    Answer, Outage, Plan, Report, Session,
     log::{BrokerLog, Message},
     payload, topic,
     watcher::Seen,
 };
 use crate::{broker::restartable::Stop, probe::Qos};
-
-/// How long bytes may lie in a busy broker's socket before it reads them: those of a request that ended so shortly before
-/// a stop were in flight.
-const IN_FLIGHT: Duration = Duration::from_secs(1);
 
 const NOT_DELIVERED: &str = "the message was not delivered";
 const UNKNOWN: &str = "whether the message was delivered is unknown";
@@ -28,7 +24,7 @@ enum Told {
 pub(super) fn settle(
     plan: &Plan,
     broker: &str,
-    requests: &[(usize, Request)],
+    requests: &[(usize, Answer)],
     outages: &[Outage],
     log: &BrokerLog,
     seen: Seen,
@@ -39,7 +35,7 @@ pub(super) fn settle(
     report.received = seen.times.len();
     report.received_again = seen.times.values().filter(|times| **times > 1).count();
     let none = Message::default();
-    for (index, request) in requests {
+    for (index, answer) in requests {
         let topic = topic(*index);
         let message = log.message(&topic).unwrap_or(&none);
         let received = seen.times.get(&topic).copied().unwrap_or_default();
@@ -69,15 +65,10 @@ pub(super) fn settle(
             }
         }
 
-        let told = match &request.answer {
+        let told = match answer {
             Answer::Published => {
-                let is_delivered = message.releases > 0;
-                if !is_delivered
-                    && plan.qos == Qos::AtMostOnce
-                    && (plan.session == Session::FixedClientId || was_in_flight(request, outages))
-                {
-                    report.in_flight += 1;
-                } else if !is_delivered {
+                // At QoS 0 as well: each is the first of its connection, and so Ok only once the broker has read it.
+                if message.releases == 0 {
                     contradict("Ok, and the broker has not got it");
                 } else if plan.is_watched_throughout()
                     && plan.qos != Qos::AtMostOnce
@@ -103,7 +94,7 @@ pub(super) fn settle(
             Told::Unknown => report.unknown_lost += 1,
             Told::Nothing => contradict("the error says nothing of the message"),
         }
-        let (Answer::NotOpened(text) | Answer::Failed(text)) = &request.answer else {
+        let (Answer::NotOpened(text) | Answer::Failed(text)) = answer else {
             continue;
         };
         *report
@@ -141,13 +132,6 @@ fn is_sent_wrongly(plan: &Plan, message: &Message) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Whether the broker was stopped while the request's bytes may have been on their way.
-fn was_in_flight(request: &Request, outages: &[Outage]) -> bool {
-    outages
-        .iter()
-        .any(|outage| outage.start <= request.end + IN_FLIGHT && request.start <= outage.end)
 }
 
 impl Plan {

@@ -26,9 +26,6 @@ pub struct Report {
     pub ok: usize,
     /// How many requests were told each error.
     pub errors: BTreeMap<String, usize>,
-    /// Of QoS 0: how many were told Ok whose bytes were on their way when the broker was stopped, or may have been when
-    /// another client took over the connection, and did not get there.
-    pub in_flight: usize,
     /// How many messages the broker got more than once, as it may.
     pub resent: usize,
     /// Of the requests told that the delivery is unknown: how many messages were delivered.
@@ -70,7 +67,6 @@ impl Report {
             downtime: outages.iter().map(|outage| outage.end - outage.start).sum(),
             ok: 0,
             errors: BTreeMap::new(),
-            in_flight: 0,
             resent: 0,
             unknown_delivered: 0,
             unknown_lost: 0,
@@ -135,11 +131,6 @@ impl fmt::Display for Report {
             self.unknown_delivered, self.unknown_lost
         )?;
         writeln!(f, "{:7} sent more than once", self.resent)?;
-        writeln!(
-            f,
-            "{:7} of QoS 0 in flight when the connection was lost, and lost with it",
-            self.in_flight
-        )?;
         writeln!(
             f,
             "{:7} received by the subscriber, {} of them more than once; {} lost on the way to it",

@@ -29,15 +29,17 @@ fn a_guest_that_exits_with_its_connection_open() -> Result<()> {
 fn a_guest_that_forgets_its_connection_and_opens_another() -> Result<()> {
     let broker = ScriptedBroker::start([slow_reader(), Script::behave()])?;
     let publish = |probe: Probe| {
-        let opened = probe.open(&broker.url());
-        opened.publish("pets", Qos::AtMostOnce, Content::Size(SIZES[1]))
+        probe
+            .open(&broker.url())
+            .publish("pets", Qos::AtLeastOnce, "the first cat")
+            .publish("pets", Qos::AtMostOnce, Content::Size(SIZES[1]))
     };
     publish(publish(Probe::new()).forget_connection())
         .drop_connection()
         .run()?
         .expect_ok()?;
     for ledger in broker.finish()? {
-        let publish = ledger.publications().next().context("no PUBLISH")?;
+        let publish = ledger.publications().nth(1).context("no PUBLISH")?;
         ensure!(
             publish.payload == Content::Size(SIZES[1]).bytes(),
             "{ledger:?}"
@@ -50,12 +52,15 @@ fn arrives_without_a_drop(end: impl Fn(Probe) -> Probe) -> Result<()> {
     for qos in Qos::ALL {
         for size in SIZES {
             let broker = ScriptedBroker::start([slow_reader()])?;
-            let probe = Probe::new().open(&broker.url());
+            let probe =
+                Probe::new()
+                    .open(&broker.url())
+                    .publish("pets", Qos::AtLeastOnce, "the first cat");
             end(probe.publish("pets", qos, Content::Size(size)))
                 .run()?
                 .expect_ok()?;
             let ledger = broker.finish()?.remove(0);
-            let publish = ledger.publications().next();
+            let publish = ledger.publications().nth(1);
             ensure!(
                 publish.is_some_and(|publish| publish.payload == Content::Size(size).bytes()),
                 "{size} bytes at {qos:?}: {ledger:?}"
@@ -65,11 +70,13 @@ fn arrives_without_a_drop(end: impl Fn(Probe) -> Probe) -> Result<()> {
     Ok(())
 }
 
-/// The guest could be gone before the first byte of the message is read.
+/// The guest could be gone before the first byte of its second message is read.
 fn slow_reader() -> Script {
     Script::new()
         .receive(Connect)
         .acknowledge(Connect)
+        .receive(Publish)
+        .acknowledge(Publish)
         .wait(Duration::from_millis(700))
         .then(Step::Behave)
 }

@@ -71,6 +71,8 @@ fn a_message_on_its_way_survives_the_drop() -> Result<()> {
     let script = Script::new()
         .receive(Connect)
         .acknowledge(Connect)
+        .receive(Publish)
+        .acknowledge(Publish)
         // The guest is done by then, and has dropped the connection.
         .wait(Duration::from_secs(1))
         .send(publish(0, 0, 10))
@@ -81,13 +83,14 @@ fn a_message_on_its_way_survives_the_drop() -> Result<()> {
     let broker = ScriptedBroker::start([script])?;
     Probe::new()
         .open(&format!("{}{KEPT}", broker.url()))
+        .publish("pets", Qos::AtLeastOnce, "a kitten")
         .publish("pets", Qos::AtMostOnce, Content::Size(1_500_000))
         .drop_connection()
         .run()?
         .expect_ok()?;
     let ledger = broker.finish()?.remove(0);
     ensure!(
-        ledger.kinds() == [Connect, Publish, Disconnect],
+        ledger.kinds() == [Connect, Publish, Publish, Disconnect],
         "{ledger:?}"
     );
     Ok(())

@@ -2,7 +2,7 @@
 
 use end_to_end::probe::Qos;
 
-use super::case::{Case, Fault, LARGE, Point, Second};
+use super::case::{Case, Connection, Fault, LARGE, Point, Second};
 
 /// What a guest is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,8 @@ enum Progress {
     Unaccepted,
     /// A part of it was sent.
     Within,
-    /// It was sent in full, and CONNACK has come.
+    /// It was sent in full, and CONNACK has come. At QoS 0 that is all, unless it is the first of its connection, behind which
+    /// a ping is to be answered.
     Behind,
     /// It was sent in full, and its last acknowledgement has come.
     Done,
@@ -78,28 +79,32 @@ fn progress(case: &Case) -> Vec<Progress> {
     }
 }
 
+/// Whether nobody answers the message.
+pub fn is_unanswerable(case: &Case) -> bool {
+    case.qos == Qos::AtMostOnce && case.connection == Connection::Reused
+}
+
 /// The broker reads all, and says nothing.
 fn unanswered(case: &Case, progress: Progress) -> Verdict {
-    match (progress, case.qos) {
-        (Progress::Done, _) => Ok,
-        (Progress::Behind | Progress::Within, Qos::AtMostOnce) => Ok,
-        // On an idle connection, which was accepted.
-        (Progress::Before, Qos::AtMostOnce) if case.point == Point::Idle => Ok,
+    match progress {
+        Progress::Done => Ok,
+        // Before it, on an idle connection, which was accepted.
+        _ if is_unanswerable(case) => Ok,
         _ => Unknown,
     }
 }
 
 /// The broker breaks the protocol.
 fn violated(case: &Case, progress: Progress) -> Vec<Verdict> {
-    match (progress, case.qos) {
-        (Progress::Done, _) => vec![Ok],
+    match progress {
+        Progress::Done => vec![Ok],
         // Before the message it is an end of the connection like any other, or the message's own failure.
-        (Progress::Before, _) => vec![Ok, NotDelivered],
-        (Progress::Within, _) => vec![NotDelivered],
-        (Progress::Unaccepted, _) => vec![Unknown],
+        Progress::Before => vec![Ok, NotDelivered],
+        Progress::Within => vec![NotDelivered],
+        Progress::Unaccepted => vec![Unknown],
         // What comes behind the last byte may come behind the Ok as well.
-        (Progress::Behind, Qos::AtMostOnce) => vec![Ok, Unknown],
-        (Progress::Behind, _) => vec![Unknown],
+        Progress::Behind if is_unanswerable(case) => vec![Ok, Unknown],
+        Progress::Behind => vec![Unknown],
     }
 }
 
@@ -111,7 +116,8 @@ fn lost(case: &Case, progress: Progress) -> Vec<Verdict> {
         (Progress::Before, _) => sent_anew(case),
         (Progress::Unaccepted, Qos::AtMostOnce) => vec![Unknown],
         (Progress::Within, Qos::AtMostOnce) => vec![NotDelivered],
-        (Progress::Behind, Qos::AtMostOnce) => vec![Ok],
+        (Progress::Behind, Qos::AtMostOnce) if is_unanswerable(case) => vec![Ok],
+        (Progress::Behind, Qos::AtMostOnce) => vec![Unknown],
         (Progress::Within, Qos::ExactlyOnce) if !is_kept => vec![NotDelivered],
         (Progress::Unaccepted | Progress::Behind, Qos::ExactlyOnce) if !is_kept => vec![Unknown],
         (Progress::Within, _) => sent_anew(case),
