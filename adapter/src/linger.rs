@@ -1,9 +1,8 @@
 //! Closing connections without waiting for a broker that takes no data.
 //!
 //! A host may hold up whoever drops an output stream until what was written to it is out (wasmtime does, so that nothing is
-//! lost without a word). With a broker that has stopped reading that never ends. So the connection is shut down then
-//! [MQTT-4.8.0-1], and a stream which is busy even so is put aside, and dropped at a later occasion, once it is not busy any
-//! more.
+//! lost without a word). With a broker that has stopped reading that never ends. So a stream which is still busy when its
+//! connection is done with is put aside, and dropped at a later occasion, once it is not busy any more.
 
 use core::cell::RefCell;
 
@@ -17,7 +16,7 @@ thread_local! {
 /// Closes `stream` at once, or puts it aside if that could take long.
 pub(crate) fn close(stream: TcpStream) {
     reap();
-    if stream.is_busy() && !stream.shut_down() {
+    if stream.is_busy() {
         LINGERING.with_borrow_mut(|streams| streams.push(stream));
     }
 }

@@ -3,8 +3,6 @@
 //! Two rules of WASI stand behind the order of things here: a resource must outlive its children, so pollables go before
 //! streams and streams before the socket; and a socket that failed to connect is of no more use, so each attempt makes one.
 
-use core::time::Duration;
-
 use mqtt_client::{Closed, Ready, Stream};
 use mqtt_session::{Address, Host, Instant};
 use wasi::{
@@ -20,7 +18,7 @@ use wasi::{
             ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress,
             Ipv6SocketAddress, Network,
         },
-        tcp::{ShutdownType, TcpSocket},
+        tcp::TcpSocket,
         tcp_create_socket::create_tcp_socket,
     },
 };
@@ -30,16 +28,13 @@ use crate::{network::now, slot::Slot};
 /// How much is read at once: acknowledgements are small.
 const READ_SIZE: u64 = 4096;
 
-/// How long a host may take to break off a connection.
-const SHUTDOWN: Duration = Duration::from_millis(100);
-
 /// A connected socket.
 pub(crate) struct TcpStream {
     readable: Pollable,
     writable: Pollable,
     input: InputStream,
     output: OutputStream,
-    socket: TcpSocket,
+    _socket: TcpSocket,
     _slot: Slot,
 }
 
@@ -125,7 +120,7 @@ impl TcpStream {
             writable: output.subscribe(),
             input,
             output,
-            socket,
+            _socket: socket,
             _slot: slot,
         }
     }
@@ -133,14 +128,6 @@ impl TcpStream {
     /// Whether what was written is not out yet, so that dropping this stream could take long.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.writable_len(), Ok(0))
-    }
-
-    /// Breaks off what is still on its way. Returns whether this stream is not busy any more.
-    pub(crate) fn shut_down(&self) -> bool {
-        // Of no consequence if it fails: then the stream stays busy.
-        let _ = self.socket.shutdown(ShutdownType::Both);
-        self.wait(false, true, now() + SHUTDOWN);
-        !self.is_busy()
     }
 }
 

@@ -81,8 +81,7 @@ impl<N: Network> Client<N> {
         payload: Vec<u8>,
         qos: Qos,
     ) -> Result<(), PublishError> {
-        // The broker may have closed the connection meanwhile.
-        self.take_in();
+        self.catch_up();
         let begun = self
             .session
             .publish(topic, payload, qos, self.network.now());
@@ -137,18 +136,31 @@ impl<N: Network> Client<N> {
         }
     }
 
+    /// Takes in what the broker has sent since the last message, and answers it: it may have closed the connection, or have
+    /// messages for us.
+    fn catch_up(&mut self) {
+        for _ in 0..MAX_READS_AT_ONCE {
+            if !self.take_in_once() {
+                break;
+            }
+            self.write();
+        }
+    }
+
     /// Takes in what the broker has sent, without waiting.
     fn take_in(&mut self) {
         for _ in 0..MAX_READS_AT_ONCE {
-            // A host may learn of what has come in no earlier than when it is asked to wait for it.
-            let ready = match &self.stream {
-                Some(stream) => stream.wait(true, false, self.network.now()),
-                None => break,
-            };
-            if !ready.readable || !self.read() {
+            if !self.take_in_once() {
                 break;
             }
         }
+    }
+
+    /// Reads once if there is something to read now, and says whether more may come.
+    fn take_in_once(&mut self) -> bool {
+        // A host may learn of what has come in no earlier than when it is asked to wait for it.
+        let ready = |stream: &N::Stream| stream.wait(true, false, self.network.now()).readable;
+        self.stream.as_ref().is_some_and(ready) && self.read()
     }
 
     /// Reads once and says whether more may come. A closed connection is told to the session.
@@ -198,8 +210,10 @@ impl<N: Network> Client<N> {
             let pending = self.session.transmit();
             let count = room.min(pending.len());
             if count > 0 {
-                stream.write(&pending[..count])?;
+                let written = stream.write(&pending[..count]);
+                // A write that failed may have brought some of it to the broker: that counts as sent, lest it come twice.
                 self.session.transmitted(count, self.network.now());
+                written?;
                 if self.session.transmit().is_empty() {
                     stream.flush()?;
                     self.flushing = true;
@@ -215,8 +229,9 @@ impl<N: Network> Client<N> {
 
     /// Says DISCONNECT, if the broker is still there to hear it, and closes the connection. Nothing can be published then.
     pub fn close(&mut self) {
-        if self.session.is_connected() {
-            self.session.disconnect();
+        let was_connected = self.session.is_connected();
+        self.session.disconnect();
+        if was_connected {
             let deadline = self.network.now() + FAREWELL;
             // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
             // come, it is read until the broker closes, as it should after DISCONNECT (3.14.4).

@@ -30,10 +30,11 @@ pub trait Stream {
     /// The bytes that have come in, none if none are there now.
     fn read(&self) -> Result<Vec<u8>, Closed>;
 
-    /// How many bytes [`write`](Self::write) takes now. 0 until a [`flush`](Self::flush) is through.
+    /// How many bytes [`write`](Self::write) takes now. 0 while there is no room, and until a [`flush`](Self::flush) is through.
     fn writable_len(&self) -> Result<usize, Closed>;
 
-    /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said.
+    /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said. If it fails, some or all of
+    /// them may have been written.
     fn write(&self, bytes: &[u8]) -> Result<(), Closed>;
 
     /// Begins to hand all that was written to the operating system.

@@ -1,6 +1,7 @@
 use crate::text::{decimal, display_message};
 
-/// Why a message was refused before any of it was sent. The session is as it was.
+/// Why a message was refused before any of it was sent. But for [`Ended`](Self::Ended), which is told once, the session is as
+/// it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishError {
     /// The packet would exceed MQTT's largest remaining length, 268,435,455 bytes.

@@ -21,7 +21,7 @@ pub struct ConnectOptions {
     pub last_packet_id: u16,
     /// How long a new connection may take that a publish needs.
     pub connect_timeout: Duration,
-    /// How long a publish waits for the broker.
+    /// How long a publish may take, but for a second more for each 64 KiB of its payload.
     pub ack_timeout: Duration,
     /// The largest packet, without its fixed header, that the broker may send, in bytes.
     pub max_incoming_packet_size: usize,

@@ -120,8 +120,8 @@ enum Phase {
 #[derive(Debug)]
 struct GivenUp {
     packet_id: u16,
-    /// Whether PUBREC has come, so that only PUBREL is missing.
-    received: bool,
+    /// The broker's next answer.
+    ack: Ack,
 }
 
 impl Session {
@@ -199,20 +199,26 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the session: DISCONNECT is to be transmitted, if there is a connection for the broker to end [MQTT-3.14.4-2].
+    /// Ends the session: DISCONNECT is to be transmitted, if there is a connection for the broker to end [MQTT-3.14.4-2]. A
+    /// message in flight is given up. If some of it has not left, that never leaves, and DISCONNECT neither.
     pub fn disconnect(&mut self) {
+        if let Some(publication) = self.publication.take() {
+            let fate = publication.fate(&Failure::Disconnected);
+            self.report(Event::Failed(Failure::Disconnected, fate));
+            if !publication.sent {
+                self.leave(Phase::Disconnected);
+                return;
+            }
+        }
         // Before CONNECT, DISCONNECT would be a protocol violation [MQTT-3.1.0-1].
         if matches!(self.phase, Phase::Connecting { .. } | Phase::Connected) {
             codec::disconnect(self.output.control());
         }
-        if let Some(publication) = self.publication.take() {
-            let fate = publication.fate(&Failure::Disconnected);
-            self.report(Event::Failed(Failure::Disconnected, fate));
-        }
         self.phase = Phase::Disconnected;
     }
 
-    /// The transport has made a connection.
+    /// The transport has made a connection. An earlier one must have been [closed](Self::closed) before, or given up by the
+    /// session, and [`poll`](Self::poll) have no more to say.
     pub fn connected(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Disconnected) {
             return;
@@ -438,7 +444,7 @@ impl Session {
                     Qos::ExactlyOnce => self.reply(Ack::Pubrec, packet_id)?,
                 }
             }
-            (Phase::Connected, Packet::Ack(Ack::Pubrel, packet_id)) => {
+            (Phase::Connected, Packet::Ack(Ack::Pubrel, packet_id)) if packet_id > 0 => {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
@@ -467,7 +473,7 @@ impl Session {
             self.given_up.clear();
         }
         // What the broker has received it is to release [MQTT-4.4.0-1].
-        for message in self.given_up.iter().filter(|it| it.received) {
+        for message in self.given_up.iter().filter(|it| it.ack == Ack::Pubcomp) {
             codec::ack(Ack::Pubrel, message.packet_id, self.output.control());
         }
         if self.publication.as_ref().is_some_and(|it| it.is_resumed()) {
@@ -497,17 +503,20 @@ impl Session {
 
     /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6].
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
-        let given_up = self
-            .given_up
-            .iter()
-            .position(|it| it.packet_id == packet_id);
-        if let Some(index) = given_up {
-            if ack != Ack::Pubrec {
-                self.given_up.swap_remove(index);
-                return Ok(());
-            }
-            self.given_up[index].received = true;
-            return self.reply(Ack::Pubrel, packet_id);
+        let mut given_up = self.given_up.iter_mut();
+        if let Some(index) = given_up.position(|it| it.packet_id == packet_id) {
+            let awaited = &mut self.given_up[index].ack;
+            return match ack {
+                Ack::Pubrec if *awaited != Ack::Puback => {
+                    *awaited = Ack::Pubcomp;
+                    self.reply(Ack::Pubrel, packet_id)
+                }
+                _ if ack == *awaited => {
+                    self.given_up.swap_remove(index);
+                    Ok(())
+                }
+                _ => Err(Failure::Violation(Violation::Unexpected(ack.name()))),
+            };
         }
         let taken = self.output.taken();
         let publication = self
@@ -559,15 +568,15 @@ impl Session {
             None => Phase::Broken(failure),
             Some(publication) => {
                 let fate = publication.fate(&failure);
-                if !self.options.clean_session
+                // Of a session that is lost, nothing is left to remember.
+                let is_kept = !self.options.clean_session && failure != Failure::SessionLost;
+                if let Some(ack) = publication.ack
+                    && is_kept
                     && fate == Fate::Unknown
-                    && publication.ack.is_some()
                     && self.given_up.len() < MAX_GIVEN_UP
                 {
-                    self.given_up.push(GivenUp {
-                        packet_id: publication.packet_id,
-                        received: publication.ack == Some(Ack::Pubcomp),
-                    });
+                    let packet_id = publication.packet_id;
+                    self.given_up.push(GivenUp { packet_id, ack });
                 }
                 self.report(Event::Failed(failure, fate));
                 Phase::Offline

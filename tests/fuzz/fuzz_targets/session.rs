@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use libfuzzer_sys::{arbitrary, arbitrary::Arbitrary, fuzz_target};
-use mqtt_session::{ConnectOptions, Event, Failure, Instant, Qos, Session, Topic};
+use mqtt_session::{ConnectOptions, Event, Failure, Fate, Instant, Qos, Session, Topic};
 use mqttbytes::v4::{self, Packet};
 
 /// What happens to the session next.
@@ -67,6 +67,9 @@ struct Harness {
     since: usize,
     /// The QoS of the message in flight, and the end of its time.
     in_flight: Option<(Qos, Instant)>,
+    /// How often it left whole, on earlier connections and on this one.
+    left_before: usize,
+    left: usize,
 }
 
 fuzz_target!(|input: Input| {
@@ -92,6 +95,8 @@ fuzz_target!(|input: Input| {
         flushed: false,
         since: 0,
         in_flight: None,
+        left_before: 0,
+        left: 0,
     };
     for step in input.steps {
         harness.perform(step);
@@ -131,6 +136,8 @@ impl Harness {
                     self.in_flight = Some((qos, bound));
                     self.flushed = false;
                     self.since = self.packets.len();
+                    self.left_before = 0;
+                    self.left = 0;
                 }
             }
             Step::Disconnect => self.session.disconnect(),
@@ -186,6 +193,8 @@ impl Harness {
         self.answered = 0;
         self.flushed = false;
         self.since = 0;
+        self.left_before += self.left;
+        self.left = 0;
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -213,6 +222,8 @@ impl Harness {
             if let Packet::Publish(publish) = &packet {
                 assert!(!publish.dup || !self.options.clean_session);
                 assert!(!publish.retain);
+                assert!(self.in_flight.is_some(), "{publish:?} left too late");
+                self.left += 1;
             }
             self.packets.push(packet);
         }
@@ -249,13 +260,28 @@ impl Harness {
         bytes
     }
 
-    /// The last id that left in a PUBLISH or a PUBREL on this connection.
-    fn last_id(&self) -> Option<u16> {
-        self.packets.iter().rev().find_map(|packet| match packet {
+    /// The id of the message in flight, if it left on this connection; with QoS 2 it may have on an earlier one.
+    fn id(&self) -> Option<u16> {
+        let packets = self.packets[self.since..].iter().rev();
+        let mut publications = packets.filter_map(|packet| match packet {
             Packet::Publish(publish) => Some(publish.pkid),
-            Packet::PubRel(pubrel) => Some(pubrel.pkid),
             _ => None,
-        })
+        });
+        publications.next()
+    }
+
+    /// Whether `bytes` came on this connection.
+    fn has(&self, bytes: &[u8]) -> bool {
+        self.received.windows(bytes.len()).any(|it| it == bytes)
+    }
+
+    /// Whether the answer of this kind to the message came on this connection.
+    fn has_ack(&self, first: u8) -> bool {
+        let [high, low] = self.id().unwrap_or_default().to_be_bytes();
+        match self.id() {
+            Some(_) => self.has(&[first, 2, high, low]),
+            None => self.has(&[first, 2]),
+        }
     }
 
     fn check(&mut self) {
@@ -263,19 +289,27 @@ impl Harness {
             match event {
                 Event::Published => {
                     let (qos, _) = self.in_flight.take().expect("a message in flight");
-                    let id = self.last_id().expect("a message left");
-                    let [high, low] = id.to_be_bytes();
-                    let has =
-                        |bytes: &[u8]| self.received.windows(bytes.len()).any(|it| it == bytes);
-                    assert!(has(&[0x20, 2, 0, 0]) || has(&[0x20, 2, 1, 0]), "no CONNACK");
+                    assert!(self.has(&[0x20, 2, 0, 0]) || self.has(&[0x20, 2, 1, 0]));
                     match qos {
                         Qos::AtMostOnce => assert!(self.flushed, "QoS 0 before it was flushed"),
-                        Qos::AtLeastOnce => assert!(has(&[0x40, 2, high, low]), "no PUBACK"),
-                        Qos::ExactlyOnce => assert!(has(&[0x70, 2, high, low]), "no PUBCOMP"),
+                        Qos::AtLeastOnce => assert!(self.has_ack(0x40), "no PUBACK"),
+                        Qos::ExactlyOnce => assert!(self.has_ack(0x70), "no PUBCOMP"),
                     }
+                    assert!(self.left_before + self.left > 0, "it never left");
                 }
-                Event::Failed(failure, _) => {
-                    assert!(self.in_flight.take().is_some(), "{failure:?} of nothing");
+                Event::Failed(failure, fate) => {
+                    let (qos, _) = self.in_flight.take().expect("a message in flight");
+                    let left = match failure {
+                        // A broker that refuses us does not act on what came behind CONNECT.
+                        Failure::Refused(_) => self.left_before,
+                        _ => self.left_before + self.left,
+                    };
+                    assert_eq!(fate == Fate::Unknown, left > 0, "{failure:?}");
+                    if qos == Qos::AtMostOnce
+                        || qos == Qos::ExactlyOnce && self.options.clean_session
+                    {
+                        assert!(self.left_before + self.left <= 1, "it left twice");
+                    }
                     assert!(!self.session.is_connected() || failure == Failure::Disconnected);
                     assert!(!failure.message().is_empty());
                 }

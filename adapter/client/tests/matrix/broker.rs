@@ -1,6 +1,6 @@
 //! A broker in memory, which goes wrong where it is told to.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 pub const CONNECT: u8 = 1;
 pub const CONNACK: u8 = 2;
@@ -99,13 +99,19 @@ pub struct Plan {
 pub struct Memory {
     /// Whether there is a session that is to be kept.
     pub session: bool,
+    /// Whether a QoS 2 message is delivered once PUBREL has come for it, as mosquitto does, and not with its PUBLISH. Both are
+    /// allowed [MQTT-4.3.3-2].
+    pub delivers_late: bool,
     /// The QoS 2 messages that were received and not released.
-    received: HashSet<u16>,
+    received: HashMap<u16, Delivery>,
     /// The messages of a kept session whose answer was not sent in full, and which can come again only with DUP.
     unanswered: HashSet<u16>,
-    /// The payloads that subscribers got, by their length and first byte.
-    pub delivered: Vec<(usize, Option<u8>)>,
+    /// What subscribers got.
+    pub delivered: Vec<Delivery>,
 }
+
+/// A message as a subscriber got it: the length of its payload, and the first byte.
+type Delivery = (usize, Option<u8>);
 
 impl Memory {
     pub fn forget(&mut self) {
@@ -255,10 +261,10 @@ impl Connection {
                 if qos > 0 && memory.session {
                     memory.unanswered.insert(packet_id);
                 }
-                if qos < 2 || memory.received.insert(packet_id) {
-                    memory
-                        .delivered
-                        .push((payload.len(), payload.first().copied()));
+                let delivery = (payload.len(), payload.first().copied());
+                let new = qos < 2 || memory.received.insert(packet_id, delivery).is_none();
+                if new && !(qos == 2 && memory.delivers_late) {
+                    memory.delivered.push(delivery);
                 }
                 match qos {
                     0 => None,
@@ -268,7 +274,11 @@ impl Connection {
             }
             PUBREL => {
                 assert_eq!(packet[0], 0x62);
-                memory.received.remove(&id(2));
+                if let Some(delivery) = memory.received.remove(&id(2))
+                    && memory.delivers_late
+                {
+                    memory.delivered.push(delivery);
+                }
                 Some((PUBCOMP, ack(0x70, id(2)), id(2)))
             }
             PINGREQ => Some((PINGRESP, vec![0xd0, 0], 0)),
@@ -277,6 +287,8 @@ impl Connection {
                 self.end = Some(now + self.latency);
                 None
             }
+            // Answers to messages for the session.
+            PUBACK | PUBREC | PUBCOMP => None,
             _ => panic!("a client sent a packet of type {kind}"),
         };
         self.reach(Point::Received(kind, Part::Whole), now);

@@ -2,9 +2,11 @@
 //!
 //! Each case is generated: one message to a broker that goes wrong at one point, on a first, used or resumed connection, over
 //! a transport with its own quirks. What the client says of the message must be what `docs/delivery.md` says, and must agree
-//! with what the broker got.
+//! with what the broker got. What one message cannot show is in [`ledgers`] and [`closing`].
 
 mod broker;
+mod closing;
+mod ledgers;
 mod network;
 
 use std::{panic, rc::Rc};
@@ -68,6 +70,14 @@ enum Outcome {
 }
 
 use Outcome::{NotDelivered, Published, Unknown};
+
+fn outcome(result: &Result<(), PublishError>) -> Outcome {
+    match result {
+        Ok(()) => Published,
+        Err(PublishError::Failed(_, Fate::NotDelivered) | PublishError::Refused(_)) => NotDelivered,
+        Err(PublishError::Failed(_, Fate::Unknown)) => Unknown,
+    }
+}
 
 /// The packets of the exchange that a publish at `qos` makes: who sends it, and its type.
 fn exchange(qos: Qos, used: bool) -> Vec<(bool, u8)> {
@@ -157,6 +167,7 @@ const QUIRKS: [Quirks; 4] = [
         permit: usize::MAX,
         read: 4096,
         slow_flush: false,
+        stalls: false,
         latency: 1_000_000,
         spurious: false,
     },
@@ -164,6 +175,7 @@ const QUIRKS: [Quirks; 4] = [
         permit: 64 * 1024,
         read: 4096,
         slow_flush: true,
+        stalls: false,
         latency: 1_000_000,
         spurious: false,
     },
@@ -171,6 +183,7 @@ const QUIRKS: [Quirks; 4] = [
         permit: 1460,
         read: 1,
         slow_flush: true,
+        stalls: false,
         latency: 0,
         spurious: true,
     },
@@ -178,6 +191,7 @@ const QUIRKS: [Quirks; 4] = [
         permit: 1,
         read: 2,
         slow_flush: true,
+        stalls: false,
         latency: 0,
         spurious: true,
     },
@@ -376,11 +390,7 @@ fn play(case: &Case) {
     let result = client.publish(topic(), payload(case), case.qos);
     let elapsed = world.now() - begin;
 
-    let outcome = match &result {
-        Ok(()) => Published,
-        Err(PublishError::Failed(_, Fate::NotDelivered) | PublishError::Refused(_)) => NotDelivered,
-        Err(PublishError::Failed(_, Fate::Unknown)) => Unknown,
-    };
+    let outcome = outcome(&result);
     let seen = seen(case, &world);
     assert_eq!(outcome, expected(case, &seen), "{result:?} {case:?}");
     if let Err(error) = &result {

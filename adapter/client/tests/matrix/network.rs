@@ -21,6 +21,8 @@ pub struct Quirks {
     pub slow_flush: bool,
     /// How long it takes until the client knows of what the broker did, in nanoseconds. With 0 it fails between two writes.
     pub latency: u64,
+    /// Whether a stream takes nothing after most writes until it was waited for.
+    pub stalls: bool,
     /// Whether streams say that they are ready when they are not.
     pub spurious: bool,
 }
@@ -73,7 +75,7 @@ impl World {
         self.advance(self.now() + 2_000_000);
     }
 
-    fn advance(&self, time: u64) {
+    pub fn advance(&self, time: u64) {
         self.now.set(self.now.get().max(time));
     }
 }
@@ -127,6 +129,8 @@ impl Network for SimulatedNetwork {
             world: self.0.clone(),
             connection,
             flushing: Cell::new(false),
+            stalled: Cell::new(false),
+            writes: Cell::new(0),
             whims: Cell::new(0),
         })
     }
@@ -140,6 +144,8 @@ pub struct SimulatedStream {
     world: Rc<World>,
     connection: Rc<RefCell<Connection>>,
     flushing: Cell<bool>,
+    stalled: Cell<bool>,
+    writes: Cell<u32>,
     whims: Cell<u32>,
 }
 
@@ -179,7 +185,7 @@ impl Stream for SimulatedStream {
         if self.has_ended(&connection) {
             return Err(Closed);
         }
-        if self.flushing.get() || connection.state == State::Deaf {
+        if self.flushing.get() || self.stalled.get() || connection.state == State::Deaf {
             return Ok(0);
         }
         Ok(self.world.quirks.permit)
@@ -190,6 +196,10 @@ impl Stream for SimulatedStream {
         let connection = &mut *self.connection.borrow_mut();
         let memory = &mut self.world.memory.borrow_mut();
         connection.receive(bytes, self.world.now(), memory);
+        let writes = self.writes.get() + 1;
+        self.writes.set(writes);
+        self.stalled
+            .set(self.world.quirks.stalls && !writes.is_multiple_of(7));
         Ok(())
     }
 
@@ -213,8 +223,9 @@ impl Stream for SimulatedStream {
         let deaf = connection.state == State::Deaf;
         let arrival = connection.outgoing.front().map(|(time, _)| *time);
         let arrival = arrival.or(connection.end).filter(|_| read);
-        let flushed = (write && self.flushing.get() && !deaf).then(|| self.world.now() + 100_000);
-        let room = (write && !self.flushing.get() && !deaf).then(|| self.world.now());
+        let busy = self.flushing.get() || self.stalled.get();
+        let flushed = (write && busy && !deaf).then(|| self.world.now() + 100_000);
+        let room = (write && !busy && !deaf).then(|| self.world.now());
         let end = connection.end.filter(|_| write);
         let next = [arrival, flushed, room, end].into_iter().flatten().min();
         let deadline = deadline.as_nanos();
@@ -224,6 +235,7 @@ impl Stream for SimulatedStream {
         let is_due = |time: Option<u64>| time.is_some_and(|time| time <= now);
         if is_due(flushed) {
             self.flushing.set(false);
+            self.stalled.set(false);
         }
         Ready {
             readable: is_due(arrival),

@@ -234,7 +234,7 @@ fn a_refusal_ends_the_first_message() {
 #[test]
 fn what_cannot_come_ends_the_session() {
     use Violation as V;
-    let cases: [(Session, &[u8], Violation); 13] = [
+    let cases: [(Session, &[u8], Violation); 14] = [
         // Before CONNACK nothing else may come.
         (
             publishing(options(), Qos::AtLeastOnce),
@@ -296,6 +296,11 @@ fn what_cannot_come_ends_the_session() {
             connected(Qos::AtLeastOnce),
             &[0xd0, 0],
             V::Unexpected("PINGRESP"),
+        ),
+        (
+            connected(Qos::AtLeastOnce),
+            &[0x62, 2, 0, 0],
+            V::PacketId("PUBREL", 0),
         ),
         (connected(Qos::AtLeastOnce), &[0xf0], V::FirstByte(0xf0)),
     ];

@@ -440,3 +440,139 @@ fn a_session_that_said_goodbye_makes_no_connection() {
     let error = session.publish(topic(), vec![], Qos::AtMostOnce, at(1));
     assert_eq!(error, Err(PublishError::Ended(Failure::Disconnected)));
 }
+
+#[test]
+fn a_flush_of_an_old_connection_says_nothing_of_the_new_one() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    session
+        .publish(topic(), vec![9; 1000], Qos::AtMostOnce, at(0))
+        .unwrap();
+    sent(&mut session, at(0));
+    session.poll();
+    session.closed(at(1), || 0);
+    session
+        .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(2))
+        .unwrap();
+    session.poll();
+    session.connected(at(2));
+    session.transmitted(CONNECT.len(), at(2));
+    session.receive(CONNACK);
+    assert_eq!(session.poll(), None);
+}
+
+/// Nor do the pings of the old one await their answer on the new one.
+#[test]
+fn an_answer_to_a_ping_of_an_old_connection_is_a_violation() {
+    let options = ConnectOptions {
+        keep_alive: KEEP_ALIVE_SECS as u16,
+        ..options()
+    };
+    let mut session = publishing(options, Qos::AtLeastOnce);
+    session.receive(CONNACK);
+    session.handle_timeout(at(6));
+    sent(&mut session, at(6));
+    session.closed(at(7), || 0);
+    session.handle_timeout(at(8));
+    session.poll();
+    session.connected(at(8));
+    sent(&mut session, at(8));
+    session.receive(CONNACK);
+    session.receive(PINGRESP);
+    let violation = Failure::Violation(Violation::Unexpected("PINGRESP"));
+    assert_eq!(
+        session.poll(),
+        Some(Event::Failed(violation, Fate::Unknown))
+    );
+}
+
+/// What was said not to be delivered does not leave any more, nor half of it with a DISCONNECT behind.
+#[test]
+fn what_a_disconnect_gives_up_never_leaves() {
+    for (taken, fate, left) in [
+        (0, Fate::NotDelivered, &b""[..]),
+        (3, Fate::NotDelivered, b""),
+        (8, Fate::Unknown, b"\xe0\0"),
+    ] {
+        let mut session = connected(Qos::AtMostOnce);
+        session.poll();
+        session
+            .publish(topic(), b"n".to_vec(), Qos::AtLeastOnce, at(1))
+            .unwrap();
+        session.transmitted(taken, at(1));
+        session.disconnect();
+        let event = Event::Failed(Failure::Disconnected, fate);
+        assert_eq!(session.poll(), Some(event));
+        assert_eq!(session.transmit(), left);
+    }
+}
+
+/// A QoS 1 message in doubt awaits PUBACK and nothing else [MQTT-2.3.1-6].
+#[test]
+fn a_message_given_up_takes_no_other_answer() {
+    for (answer, taken) in [(0x40, true), (0x50, false), (0x70, false)] {
+        let mut session = publishing(kept(), Qos::AtLeastOnce);
+        session.handle_timeout(at(20));
+        assert_eq!(fate(&mut session), Fate::Unknown);
+        session
+            .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
+            .unwrap();
+        session.poll();
+        session.connected(at(21));
+        sent(&mut session, at(21));
+        session.receive(&[SESSION_PRESENT, &[answer, 2, 0, 1]].concat());
+        assert_eq!(session.is_connected(), taken, "{answer:x}");
+        assert_eq!(session.transmit(), b"");
+    }
+}
+
+/// A session that the broker has lost leaves nothing behind that the next one could be asked for.
+#[test]
+fn nothing_of_a_lost_session_is_remembered() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(CONNACK);
+    session.receive(&[0x50, 2, 0, 1]);
+    sent(&mut session, at(1));
+    reconnect(&mut session);
+    sent(&mut session, at(2));
+    session.receive(CONNACK);
+    assert_eq!(fate(&mut session), Fate::Unknown);
+    session
+        .publish(topic(), vec![], Qos::AtLeastOnce, at(3))
+        .unwrap();
+    session.poll();
+    session.connected(at(3));
+    sent(&mut session, at(3));
+    session.receive(SESSION_PRESENT);
+    assert_eq!(session.transmit(), b"");
+}
+
+/// However many messages end in doubt, what is remembered of them is bounded, and there are packet ids left.
+#[test]
+fn memory_of_messages_given_up_is_bounded() {
+    let mut session = Session::new(kept());
+    for round in 0..MAX_GIVEN_UP as u64 + 100 {
+        session
+            .publish(topic(), vec![], Qos::ExactlyOnce, at(100 * round))
+            .unwrap();
+        session.poll();
+        session.connected(at(100 * round));
+        sent(&mut session, at(100 * round));
+        session.handle_timeout(at(100 * round + 20));
+        assert_eq!(fate(&mut session), Fate::Unknown);
+    }
+    assert_eq!(session.given_up.len(), MAX_GIVEN_UP);
+}
+
+/// Only what is in doubt keeps its packet id.
+#[test]
+fn a_message_that_was_not_sent_leaves_its_packet_id() {
+    let mut session = Session::new(kept());
+    session
+        .publish(topic(), vec![], Qos::ExactlyOnce, at(0))
+        .unwrap();
+    session.poll();
+    session.unreachable("refused".into(), at(0));
+    assert_eq!(fate(&mut session), Fate::NotDelivered);
+    assert_eq!(session.given_up.len(), 0);
+}
