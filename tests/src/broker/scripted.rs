@@ -44,6 +44,8 @@ pub struct Ledger {
     pub unparsed: usize,
     /// How the connection ended.
     pub end: End,
+    /// When it ended, from its start.
+    pub ended_at: Duration,
 }
 
 /// A packet and when it came.

@@ -8,7 +8,7 @@ use end_to_end::{
         packet::{
             Packet,
             PacketKind::{self, *},
-            puback, pubrec,
+            connack, puback, pubrec,
         },
         scripted::{Script, ScriptedBroker},
     },
@@ -155,5 +155,32 @@ fn expect_failure(outcome: &Outcome, earliest: Duration, fate: &str) -> Result<(
         outcome.elapsed < ACK_TIMEOUT + Duration::from_secs(4),
         "too late: {outcome:?}"
     );
+    Ok(())
+}
+
+// The guest holds what it opened for a while: it must be the adapter that closes, and not the end of the guest.
+#[test]
+fn the_connection_of_a_failed_publish_is_closed_at_once() -> Result<()> {
+    let connected = || Script::new().receive(PacketKind::Connect);
+    for (fault, script) in [
+        ("a violation", connected().send([0xFF; 8])),
+        ("a refusal", connected().send(connack(5))),
+        ("silence", connected()),
+    ] {
+        let broker = ScriptedBroker::start([script])?;
+        let outcomes = Probe::new()
+            .open(&format!("{}?ack_timeout_secs=1", broker.url()))
+            .publish("pets", Qos::ExactlyOnce, "a cat")
+            .sleep(Duration::from_secs(3))
+            .run()?;
+        let CallResult::Error { .. } = &outcomes.at(1).result else {
+            bail!("{fault}: {outcomes:?}");
+        };
+        let ledger = broker.finish()?.remove(0);
+        ensure!(
+            ledger.ended_at < Duration::from_millis(2500),
+            "{fault}: {ledger:?}"
+        );
+    }
     Ok(())
 }

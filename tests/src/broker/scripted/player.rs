@@ -215,6 +215,7 @@ impl Player {
             chunks: self.chunks,
             unparsed: self.buffer.len(),
             end,
+            ended_at: self.start.elapsed(),
         }
     }
 }
