@@ -3,7 +3,9 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -40,6 +42,9 @@ impl Lost {
         }
     }
 }
+
+/// The longest that a broker takes to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Passes on all that clients and a broker say, but for the first connection's packet that is to be lost. It ends with the
 /// process.
@@ -80,13 +85,21 @@ impl Interceptor {
                     else {
                         continue;
                     };
+                    let (answer, answered) = mpsc::channel();
                     let other = thread::spawn(move || {
                         // A connection that ends is no fault of ours.
-                        let _ = pass(&mut other_here, &mut other_there, None);
+                        let _ = pass(&mut other_here, &mut other_there, None, || {
+                            // Nobody may want to know.
+                            let _ = answer.send(());
+                        });
                     });
-                    if let Ok(true) = pass(&mut &*here, &mut &*there, kind(is_from_broker))
+                    if let Ok(true) = pass(&mut &*here, &mut &*there, kind(is_from_broker), || {})
                         && let Some(then) = then.take()
                     {
+                        // What comes from the client may have come with its CONNECT, which the broker is to have acted on.
+                        if !is_from_broker {
+                            let _ = answered.recv_timeout(ANSWER_LIMIT);
+                        }
                         then();
                     }
                     for stream in [&client, &broker] {
@@ -105,8 +118,14 @@ impl Interceptor {
     }
 }
 
-/// Passes on packets until one of kind `lost` comes, which it says, or until there are no more.
-fn pass(from: &mut impl Read, to: &mut impl Write, lost: Option<u8>) -> io::Result<bool> {
+/// Passes on packets until one of kind `lost` comes, which it says, or until there are no more. `passed` is called behind
+/// each.
+fn pass(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    lost: Option<u8>,
+    mut passed: impl FnMut(),
+) -> io::Result<bool> {
     let mut buffer = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -118,6 +137,7 @@ fn pass(from: &mut impl Read, to: &mut impl Write, lost: Option<u8>) -> io::Resu
             }
             to.write_all(&buffer[..length])?;
             buffer.drain(..length);
+            passed();
         }
         let count = from.read(&mut chunk)?;
         if count == 0 {

@@ -452,12 +452,18 @@ fn a_flush_of_an_old_connection_says_nothing_of_the_new_one() {
     session.poll();
     session.closed(at(1), || 0);
     session
-        .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(2))
+        .publish(topic(), b"n".to_vec(), Qos::AtLeastOnce, at(2))
         .unwrap();
     session.poll();
     session.connected(at(2));
-    session.transmitted(CONNECT.len(), at(2));
-    session.receive(CONNACK);
+    session.transmitted(session.transmit().len(), at(2));
+    session.receive(&[CONNACK, &[0x40, 2, 0, 3]].concat());
+    assert_eq!(session.poll(), Some(Event::Published));
+    session
+        .publish(topic(), b"o".to_vec(), Qos::AtMostOnce, at(2))
+        .unwrap();
+    // Anything has the session look whether it is done.
+    session.receive(&[0x30, 3, 0, 1, b't']);
     assert_eq!(session.poll(), None);
 }
 
