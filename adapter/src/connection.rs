@@ -1,7 +1,7 @@
 //! A connection as the guest holds it.
 
 use mqtt_client::Client;
-use mqtt_session::{Address, AddressError, ConnectOptions, Credentials, Qos, Topic};
+use mqtt_session::{Address, AddressError, ConnectOptions, Credentials, Failure, Qos, Topic};
 use wasi::random::random::get_random_u64;
 
 use crate::{
@@ -9,27 +9,50 @@ use crate::{
     error::{OpenError, PublishError},
     linger,
     network::Wasi,
-    permissions,
+    permissions, pool,
     settings::Settings,
     slot::Slot,
 };
 
-/// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it.
+/// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it, or [keeps](pool) it.
 pub(crate) struct Connection {
-    client: Client<Wasi>,
+    key: pool::Key,
+    /// There until it is dropped.
+    client: Option<Client<Wasi>>,
 }
 
 impl Connection {
-    /// Connects to the broker at `address`. The two shake hands at the first message; see [`Client`].
+    /// Connects to the broker at the address `text`. The two shake hands at the first message; see [`Client`].
     pub(crate) fn open(
-        address: &str,
+        text: &str,
         mut username: String,
         mut password: String,
         keep_alive_secs: u64,
     ) -> Result<Self, OpenError> {
-        let mut address: Address = address.parse()?;
+        let mut address: Address = text.parse()?;
         if !permissions::permit(&address) {
             return Err(OpenError::NotPermitted(address.location()));
+        }
+        if username.is_empty() && password.is_empty() {
+            username = core::mem::take(&mut address.username);
+            password = core::mem::take(&mut address.password);
+        }
+        let credentials = Credentials::new(username.clone(), password.clone())?;
+        if address.scheme.is_tls() {
+            return Err(OpenError::Tls(address.location()));
+        }
+
+        let key = pool::Key {
+            address: text.into(),
+            username,
+            password,
+            keep_alive_secs,
+        };
+        if let Some(client) = pool::open(&key) {
+            return Ok(Self {
+                key,
+                client: Some(client),
+            });
         }
         if let Some(id) = &mut address.client_id
             && Settings::get().unique_client_id
@@ -40,16 +63,10 @@ impl Connection {
                 return Err(AddressError::Value { key, expected }.into());
             }
         }
-        if username.is_empty() && password.is_empty() {
-            username = core::mem::take(&mut address.username);
-            password = core::mem::take(&mut address.password);
-        }
-        let credentials = Credentials::new(username, password)?;
-        if address.scheme.is_tls() {
-            return Err(OpenError::Tls(address.location()));
-        }
-
         linger::reap();
+        if !Slot::is_left() {
+            pool::clear();
+        }
         if !Slot::is_left() {
             return Err(OpenError::TooManyConnections);
         }
@@ -61,7 +78,10 @@ impl Connection {
             keep_alive_secs,
         );
         let client = Client::connect(Wasi, address, options).map_err(OpenError::Unreachable)?;
-        Ok(Self { client })
+        Ok(Self {
+            key,
+            client: Some(client),
+        })
     }
 
     /// Publishes a message and returns once the promise of `qos` is kept, or known to be broken.
@@ -72,12 +92,17 @@ impl Connection {
         qos: Qos,
     ) -> Result<(), PublishError> {
         let topic = Topic::new(topic)?;
-        Ok(self.client.publish(topic, payload, qos)?)
+        let dropped = mqtt_session::PublishError::Ended(Failure::Disconnected);
+        let client = self.client.as_mut();
+        let client = client.ok_or(mqtt_client::PublishError::Refused(dropped))?;
+        Ok(client.publish(topic, payload, qos)?)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.client.close();
+        if let Some(client) = self.client.take() {
+            pool::keep(&self.key, client);
+        }
     }
 }

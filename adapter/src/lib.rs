@@ -5,7 +5,7 @@
 //! - `mqtt-session` (`adapter/session`) is all that needs no host: the address, the checks, the protocol;
 //! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
 //! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
-//! - [`connection`] is what the guest holds;
+//! - [`connection`] is what the guest holds, and [`pool`] keeps what it will hold again;
 //! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!
@@ -40,6 +40,7 @@ mod error;
 mod linger;
 mod network;
 mod permissions;
+mod pool;
 mod settings;
 mod slot;
 mod stderr;

@@ -227,6 +227,11 @@ impl<N: Network> Client<N> {
         self.flushing || !self.session.transmit().is_empty()
     }
 
+    /// Whether there is a connection, and nothing on its way over it.
+    pub fn is_idle(&self) -> bool {
+        self.session.is_connected() && !self.is_writing()
+    }
+
     /// Says DISCONNECT, if the broker is still there to hear it, and closes the connection. Nothing can be published then.
     pub fn close(&mut self) {
         let was_connected = self.session.is_connected();
