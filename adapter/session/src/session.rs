@@ -193,7 +193,15 @@ impl Session {
         self.publication = Some(publication);
         match self.phase {
             Phase::Fresh => self.connect(),
-            Phase::Connecting { .. } | Phase::Connected => self.enqueue(),
+            Phase::Connecting { .. } | Phase::Connected => {
+                self.enqueue();
+                // Nobody answers this message, and until the broker's system acknowledges it by itself, after 40 ms or
+                // more, ours holds back whatever small packet comes next (Nagle's algorithm, which WASI 0.2 cannot turn
+                // off). A ping in the same write has the broker answer at once. One at a time is enough.
+                if qos == Qos::AtMostOnce && self.pings == 0 {
+                    self.ping();
+                }
+            }
             _ => self.event = Some(Event::Connect(self.connect_deadline(now))),
         }
         Ok(())
@@ -323,8 +331,7 @@ impl Session {
                 self.event = Some(Event::Connect(self.connect_deadline(now)));
             }
             _ if self.ping_due().is_some_and(|due| due <= now) => {
-                codec::pingreq(self.output.control());
-                self.pings += 1;
+                self.ping();
             }
             _ => {}
         }
@@ -400,13 +407,23 @@ impl Session {
         }
         // A broker may throw us out again before it reads what comes behind CONNECT. Of a message that nobody acknowledges we
         // would never know; but whoever answers a ping has read what went before it, and that takes no more round trips.
-        if let Some(publication) = &mut self.publication
-            && publication.qos == Qos::AtMostOnce
+        if self
+            .publication
+            .as_ref()
+            .is_some_and(|it| it.qos == Qos::AtMostOnce)
         {
-            codec::pingreq(self.output.control());
-            self.pings += 1;
-            publication.confirmation = Some(self.output.end());
+            let end = self.ping();
+            if let Some(publication) = &mut self.publication {
+                publication.confirmation = Some(end);
+            }
         }
+    }
+
+    /// Asks for a sign of life, and says where in the output the question ends.
+    fn ping(&mut self) -> u64 {
+        codec::pingreq(self.output.control());
+        self.pings += 1;
+        self.output.end()
     }
 
     /// Puts the message in flight into the output: PUBLISH, or PUBREL if the broker has said that it has the rest.

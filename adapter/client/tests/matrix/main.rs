@@ -464,7 +464,7 @@ fn goes_on(case: &Case, world: &Rc<World>, client: &mut Client<SimulatedNetwork>
     if let Some(connection) = world.connections.borrow().last() {
         let state = connection.borrow().state;
         // A fault that nobody has noticed yet is for another case.
-        if matches!(state, State::Silent | State::Deaf) {
+        if matches!(state, State::Silent | State::Deaf) || case.plan.fault == Fault::Drip {
             return false;
         }
     }

@@ -127,6 +127,8 @@ fn the_first_qos_0_is_published_once_read_and_flushed() {
     assert_eq!(failed(&mut session), Failure::Violation(violation));
 }
 
+/// A ping leaves with it, lest the next packet wait for the broker's system to acknowledge this one; but it is not waited
+/// for, and there is one at a time.
 #[test]
 fn a_further_qos_0_is_published_once_flushed() {
     for first in [Qos::AtMostOnce, Qos::AtLeastOnce] {
@@ -138,8 +140,17 @@ fn a_further_qos_0_is_published_once_flushed() {
         session
             .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
             .unwrap();
-        assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn");
+        assert_eq!(sent(&mut session, at(1)), b"\x30\x04\0\x01tn\xc0\0");
         assert_eq!(session.poll(), Some(Event::Published));
+        for (answer, ping) in [(&b""[..], &b""[..]), (PINGRESP, b"\xc0\0")] {
+            session.receive(answer);
+            session
+                .publish(topic(), b"o".to_vec(), Qos::AtMostOnce, at(1))
+                .unwrap();
+            let expected = [b"\x30\x04\0\x01to", ping].concat();
+            assert_eq!(sent(&mut session, at(1)), expected);
+            assert_eq!(session.poll(), Some(Event::Published));
+        }
     }
 }
 
@@ -365,7 +376,12 @@ fn a_message_is_done_though_answers_to_others_have_not_left() {
             session.transmitted(count, at(0));
             left -= count;
         }
-        assert_eq!(session.transmit(), [0x40, 2, 0, 7]);
+        let ping: &[u8] = if qos == Qos::AtMostOnce {
+            &[0xc0, 0]
+        } else {
+            &[]
+        };
+        assert_eq!(session.transmit(), [ping, &[0x40, 2, 0, 7]].concat());
         match qos {
             Qos::AtMostOnce => session.flushed(),
             _ => session.receive(&[0x40, 2, 0, 3]),
@@ -422,7 +438,7 @@ fn lingering_is_for_messages_that_nobody_acknowledges() {
         // What the broker has read is safe.
         (true, options(), false),
         (true, kept(), false),
-        (false, options(), false),
+        (false, options(), true),
         (false, kept(), true),
     ] {
         let mut session = publishing(options, Qos::AtMostOnce);
@@ -436,6 +452,11 @@ fn lingering_is_for_messages_that_nobody_acknowledges() {
             sent(&mut session, at(0));
         }
         assert_eq!(session.should_linger(), lingers);
+        if !first {
+            // A broker that has answered, and has nothing more to say, resets nothing.
+            session.receive(PINGRESP);
+            assert_eq!(session.should_linger(), !session.options.clean_session);
+        }
     }
     assert!(!online(kept()).should_linger());
 }
@@ -560,7 +581,7 @@ fn a_packet_between_a_large_payloads_pieces_waits_for_its_end() {
     session.transmitted(64 * 1024, at(0));
     session.receive(&[0x32, 5, 0, 1, b't', 0, 7]);
     let bytes = sent(&mut session, at(0));
-    assert!(bytes.ends_with(&[9, 9, 0x40, 2, 0, 7]));
+    assert!(bytes.ends_with(&[9, 9, 0xc0, 0, 0x40, 2, 0, 7]));
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
