@@ -9,7 +9,7 @@ use core::cell::RefCell;
 
 use mqtt_client::Client;
 
-use crate::network::Wasi;
+use crate::{network::Wasi, settings::Settings};
 
 /// How many brokers are remembered, and at most as many connections kept. The one not used for the longest goes first.
 const BROKERS: usize = 4;
@@ -62,9 +62,10 @@ pub(crate) fn open(key: &Key) -> Option<Client<Wasi>> {
 
 /// Keeps `client`, which was opened with `key` and is not needed any more; or closes it.
 pub(crate) fn keep(key: &Key, client: Client<Wasi>) {
+    let may_keep = client.is_idle() && !Settings::get().close_on_drop;
     let left = BROKERS_OPENED.with_borrow_mut(|brokers| {
         match brokers.iter_mut().find(|it| it.again && it.key == *key) {
-            Some(broker) if client.is_idle() => broker.idle.replace(client),
+            Some(broker) if may_keep => broker.idle.replace(client),
             _ => Some(client),
         }
     });

@@ -35,7 +35,7 @@ pub enum AdapterError {
     },
     /// It does not import the settings, and there are some.
     #[error(
-        "it takes no settings, and permissions, variables, an environment or unique client ids are to be composed in"
+        "it takes no settings, and permissions, variables, an environment, unique client ids or no reuse are to be composed in"
     )]
     NoSettings,
     /// The settings were not generated or plugged in. This is a mistake in this tool.

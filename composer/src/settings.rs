@@ -30,6 +30,7 @@ pub struct Settings {
     component_variables: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     unique_client_id: bool,
+    close_on_drop: bool,
 }
 
 impl Settings {
@@ -78,6 +79,13 @@ impl Settings {
         self
     }
 
+    /// Whether each connection is closed when the app drops it. Otherwise an instance that has opened the same broker more than
+    /// once keeps it, for the app to open again.
+    pub fn close_on_drop(mut self, close: bool) -> Self {
+        self.close_on_drop = close;
+        self
+    }
+
     /// The entries that permit something; `None` if everything is permitted.
     pub fn permitted(&self) -> Option<&[String]> {
         self.allowed_hosts.as_deref()
@@ -111,6 +119,11 @@ impl Settings {
         self.unique_client_id
     }
 
+    /// Whether each connection is [closed when it is dropped](Self::close_on_drop).
+    pub fn has_close_on_drop(&self) -> bool {
+        self.close_on_drop
+    }
+
     /// Whether they give the app an environment of its own.
     pub(crate) fn has_environment(&self) -> bool {
         !self.environment.is_empty()
@@ -126,6 +139,7 @@ struct Public<'a> {
     component_variables: Vec<&'a str>,
     environment: Vec<&'a str>,
     unique_client_id: bool,
+    close_on_drop: bool,
 }
 
 impl<'a> Public<'a> {
@@ -137,6 +151,7 @@ impl<'a> Public<'a> {
             component_variables: settings.component_variables().collect(),
             environment: settings.environment_names().collect(),
             unique_client_id: settings.unique_client_id,
+            close_on_drop: settings.close_on_drop,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     input,
     report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
-    summary::{UNIQUE_CLIENT_ID, permissions, run_line, unbound, unset},
+    summary::{CLOSE_ON_DROP, UNIQUE_CLIENT_ID, permissions, run_line, unbound, unset},
     usage,
 };
 
@@ -183,6 +183,14 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
             "the adapter adds",
             unique
                 .then(|| UNIQUE_CLIENT_ID.to_owned())
+                .into_iter()
+                .collect(),
+        ),
+        (
+            "the adapter closes",
+            settings
+                .has_close_on_drop()
+                .then(|| CLOSE_ON_DROP.to_owned())
                 .into_iter()
                 .collect(),
         ),

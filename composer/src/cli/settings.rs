@@ -1,4 +1,4 @@
-//! The options for what is composed in: permissions, variables, environment, client ids.
+//! The options for what is composed in: permissions, variables, environment, client ids, reuse of connections.
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -28,6 +28,12 @@ pub(super) struct SettingsOptions {
     /// client by the whole of it, nor for `clean_session=false`, with which each suffix leaves a session behind.
     #[arg(long)]
     unique_client_id: bool,
+
+    /// Close each connection when the app drops it. Otherwise an instance that has opened the same broker more than once keeps
+    /// its connection, so that the next `open` takes no round trip; a host that reuses instances gains by it (wasmtime:
+    /// --max-instance-reuse-count).
+    #[arg(long)]
+    no_reuse: bool,
 }
 
 /// Those that a manifest does not replace.
@@ -102,6 +108,7 @@ impl SettingsOptions {
                 settings.environment(name, value)
             })
             .unique_client_id(self.unique_client_id)
+            .close_on_drop(self.no_reuse)
     }
 }
 

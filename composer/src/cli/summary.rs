@@ -112,6 +112,9 @@ impl Summary<'_> {
         if settings.has_unique_client_id() {
             line("adds", UNIQUE_CLIENT_ID);
         }
+        if settings.has_close_on_drop() {
+            line("closes", CLOSE_ON_DROP);
+        }
         let reads_variables = self
             .composition
             .plugged()
@@ -155,6 +158,9 @@ impl Summary<'_> {
         }
     }
 }
+
+/// What is closed, with `--no-reuse`.
+pub(super) const CLOSE_ON_DROP: &str = "each connection when the app drops it";
 
 /// What is added to client ids.
 pub(super) const UNIQUE_CLIENT_ID: &str = "a random suffix to each client id that the app gives";

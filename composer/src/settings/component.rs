@@ -149,6 +149,7 @@ mod tests {
             .component_variable("password", "{{ password }}")
             .environment("ADDRESS", "mqtt://h")
             .unique_client_id(true)
+            .close_on_drop(true)
     }
 
     fn composed(settings: Settings) -> Vec<u8> {

@@ -10,7 +10,7 @@ use super::Settings;
 /// The most items of a list that are read: more than any manifest has, and few enough to be gone through many times.
 pub(crate) const MAX_ITEMS: usize = 4096;
 
-/// Of the record: an option of a list, three lists and a boolean, filled up to whole words.
+/// Of the record: an option of a list, three lists and two booleans, filled up to whole words.
 const ROOT: usize = 12 + 3 * 8 + 4;
 
 /// The bytes of `settings`, to stand at the address 0, where the record itself is.
@@ -36,7 +36,8 @@ pub(super) fn encode(settings: &Settings) -> Vec<u8> {
             memory.string(at + 8, value);
         });
     }
-    memory.put(36, settings.unique_client_id.into());
+    memory.0[36] = settings.unique_client_id.into();
+    memory.0[37] = settings.close_on_drop.into();
     memory.0
 }
 
@@ -61,11 +62,8 @@ pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
         })?,
         component_variables: memory.list(20, 16, pair)?,
         environment: memory.list(28, 16, pair)?,
-        unique_client_id: match memory.word(36)? {
-            0 => false,
-            1 => true,
-            _ => return None,
-        },
+        unique_client_id: memory.boolean(36)?,
+        close_on_drop: memory.boolean(37)?,
     })
 }
 
@@ -113,6 +111,14 @@ impl View<'_> {
         usize::try_from(u32::from_le_bytes(*bytes)).ok()
     }
 
+    fn boolean(&self, at: usize) -> Option<bool> {
+        match self.memory.get(at)? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     fn string(&self, at: usize) -> Option<String> {
         let (start, length) = (self.word(at)?, self.word(at + 4)?);
         self.unread.set(self.unread.get().checked_sub(length)?);
@@ -145,8 +151,9 @@ mod tests {
             .environment("A", "1")
             .environment("B", "");
         for settings in [Settings::new(), Settings::new().allowed_hosts([]), full] {
-            for unique in [false, true] {
+            for (unique, close) in [(false, false), (true, false), (false, true), (true, true)] {
                 let settings = settings.clone().unique_client_id(unique);
+                let settings = settings.close_on_drop(close);
                 assert_eq!(decode(&encode(&settings)), Some(settings));
             }
         }
