@@ -20,5 +20,6 @@ mod reopening;
 mod resources;
 mod restart;
 mod serve;
+mod reuse;
 mod sessions;
 mod topics;

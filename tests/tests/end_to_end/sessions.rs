@@ -8,6 +8,8 @@ use end_to_end::{
         packet::PacketKind::*,
         scripted::{Script, ScriptedBroker},
     },
+    compose::Composed,
+    guest::Guest,
     probe::{Content, Probe, Qos},
 };
 
@@ -101,13 +103,17 @@ fn a_message_on_its_way_survives_the_drop() -> Result<()> {
 fn packet_ids_of_a_kept_session_do_not_all_begin_at_1() -> Result<()> {
     let broker = ScriptedBroker::start(vec![Script::behave(); 3])?;
     let address = format!("{}{KEPT}", broker.url());
+    // Of one instance that keeps no connection, for want of three instances.
+    let composed = Composed::new(Guest::Probe, &["--no-reuse"])?;
     let publish = |probe: Probe| {
         probe
             .open(&address)
             .publish("pets", Qos::AtLeastOnce, "a cat")
             .drop_connection()
     };
-    publish(publish(publish(Probe::new()))).run()?.expect_ok()?;
+    publish(publish(publish(Probe::new().component(&composed.path()))))
+        .run()?
+        .expect_ok()?;
     let ids: Vec<_> = broker
         .finish()?
         .iter()
