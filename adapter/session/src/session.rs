@@ -197,8 +197,9 @@ impl Session {
                 self.enqueue();
                 // Nobody answers this message, and until the broker's system acknowledges it by itself, after 40 ms or
                 // more, ours holds back whatever small packet comes next (Nagle's algorithm, which WASI 0.2 cannot turn
-                // off). A ping in the same write has the broker answer at once. One at a time is enough.
-                if qos == Qos::AtMostOnce && self.pings == 0 {
+                // off). A ping in the same write has the broker answer at once. One at a time is enough; and behind a long
+                // message, which is acknowledged on its way, it would be a write of its own.
+                if qos == Qos::AtMostOnce && self.pings == 0 && self.output.is_one_train() {
                     self.ping();
                 }
             }

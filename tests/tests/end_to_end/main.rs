@@ -19,7 +19,7 @@ mod publish;
 mod reopening;
 mod resources;
 mod restart;
-mod serve;
 mod reuse;
+mod serve;
 mod sessions;
 mod topics;

@@ -244,11 +244,13 @@ impl Case {
     /// The exchange of one message.
     fn complete(&self, script: Script) -> Script {
         match self.qos {
-            // The first of a connection is followed by a ping.
-            Qos::AtMostOnce if self.connection == Connection::Fresh => script
-                .receive(Publish)
-                .receive(PingReq)
-                .acknowledge(PingReq),
+            // A ping follows the first of a connection, and a further one unless it is large.
+            Qos::AtMostOnce if self.connection == Connection::Fresh || self.payload < LARGE => {
+                script
+                    .receive(Publish)
+                    .receive(PingReq)
+                    .acknowledge(PingReq)
+            }
             Qos::AtMostOnce => script.receive(Publish),
             Qos::AtLeastOnce => script.receive(Publish).acknowledge(Publish),
             Qos::ExactlyOnce => script
