@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use end_to_end::{
     broker::{Access, Kind},
+    compose::Composed,
+    guest::Guest,
     probe::{Content, Probe, Qos},
 };
 
@@ -35,6 +37,20 @@ fn publications_of_mixed_sizes_and_of_each_qos() -> Result<()> {
 
 #[test]
 fn ten_thousand_connections_one_after_another() -> Result<()> {
+    let composed = Composed::new(Guest::Probe, &["--no-reuse"])?;
+    does_not_grow([1_000, 10_000], |probe, address, count| {
+        probe.component(&composed.path()).reopen_many(
+            count,
+            address,
+            "pets",
+            Qos::AtLeastOnce,
+            Content::Size(100),
+        )
+    })
+}
+
+#[test]
+fn ten_thousand_opens_of_one_connection() -> Result<()> {
     does_not_grow([1_000, 10_000], |probe, address, count| {
         probe.reopen_many(count, address, "pets", Qos::AtLeastOnce, Content::Size(100))
     })
