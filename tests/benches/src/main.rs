@@ -1,0 +1,85 @@
+//! Measures composed guests against their peers, on brokers and hosts that it starts itself.
+//!
+//! ```sh
+//! cargo run --release -p benchmark -- --full
+//! ```
+//!
+//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median. The results go to
+//! `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in JSON (`results.json`), and a
+//! plot of each figure in SVG. It asserts nothing of time.
+
+mod broker;
+mod build;
+mod client;
+mod figure;
+mod figures;
+mod link;
+mod network;
+mod tun;
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context, Result};
+use build::Build;
+use clap::{Parser, Subcommand, ValueEnum};
+use figures::{Depth, Kind};
+
+/// Measures composed guests against their peers.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    /// Measures everything, and often; the default is a look of two minutes.
+    #[arg(long)]
+    full: bool,
+    /// Measures these figures alone.
+    #[arg(value_enum)]
+    figures: Vec<Kind>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// Programs that the benchmark runs as processes of their own.
+#[derive(Subcommand)]
+enum Part {
+    /// A link between two network namespaces that delays each packet.
+    #[command(hide = true)]
+    Link {
+        #[arg(long)]
+        delay_micros: u64,
+    },
+}
+
+fn main() -> Result<()> {
+    let command_line = CommandLine::parse();
+    if let Some(Part::Link { delay_micros }) = command_line.part {
+        return link::run(Duration::from_micros(delay_micros));
+    }
+    let depth = match command_line.full {
+        true => Depth::Full,
+        false => Depth::Quick,
+    };
+    let kinds = match command_line.figures.is_empty() {
+        true => Kind::value_variants(),
+        false => &command_line.figures,
+    };
+
+    let build = Build::new()?;
+    let mut figures = Vec::new();
+    let mut tables = String::new();
+    for kind in kinds {
+        for figure in kind.measure(&build, depth).with_context(|| format!("{kind:?}"))? {
+            let table = figure.markdown();
+            println!("{table}");
+            tables += &table;
+            tables.push('\n');
+            figures.push(figure);
+        }
+    }
+    fs::write(build.output.join("results.md"), tables)?;
+    fs::write(
+        build.output.join("results.json"),
+        serde_json::to_vec_pretty(&figures)?,
+    )?;
+    eprintln!("the results are in {}", build.output.display());
+    Ok(())
+}
