@@ -1,17 +1,40 @@
 //! The figures, each of which is measured by a file of its own.
 
+mod compose;
 mod round_trips;
+mod serve;
+mod size;
+mod throughput;
+
+use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{build::Build, figure::Figure};
+use crate::{
+    broker::{Mosquitto, NoDelay},
+    build::Build,
+    figure::Figure,
+    network::Place,
+};
 
 /// A figure, or several that come of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// Round trips at a true network delay.
+    /// Round trips at a true network delay; needs root.
     RoundTrips,
+    /// Messages a second on one connection.
+    Throughput,
+    /// Requests a second.
+    Serve,
+    /// Bytes.
+    Size,
+    /// Linear memory.
+    Memory,
+    /// Time to instantiate.
+    Instantiation,
+    /// Time and memory of `compose`.
+    Compose,
 }
 
 /// How thorough a run is.
@@ -28,6 +51,26 @@ impl Kind {
     pub fn measure(self, build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         match self {
             Self::RoundTrips => round_trips::measure(build, depth),
+            Self::Throughput => throughput::measure(build, depth),
+            Self::Serve => serve::measure(build, depth),
+            Self::Size => size::bytes(build),
+            Self::Memory => size::memory(build),
+            Self::Instantiation => size::instantiation(build, depth),
+            Self::Compose => compose::measure(build, depth),
         }
     }
+}
+
+/// A broker on loopback; none, said on standard error, if there is none to be had for `what`.
+fn loopback_broker(what: &str) -> Result<Option<Mosquitto>> {
+    if !Mosquitto::is_here() {
+        eprintln!("left out: {what}. It takes mosquitto, which is not installed");
+        return Ok(None);
+    }
+    Mosquitto::start(&Place::Here, free_port()?, NoDelay::Unset).map(Some)
+}
+
+/// A port that is free now.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

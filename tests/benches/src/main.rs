@@ -14,10 +14,11 @@ mod client;
 mod figure;
 mod figures;
 mod link;
+mod meter;
 mod network;
 mod tun;
 
-use std::{fs, time::Duration};
+use std::{ffi::OsString, fs, time::Duration};
 
 use anyhow::{Context, Result};
 use build::Build;
@@ -47,13 +48,24 @@ enum Part {
         #[arg(long)]
         delay_micros: u64,
     },
+    /// Runs a command and says what time and memory it took.
+    #[command(hide = true)]
+    Meter {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
 }
 
 fn main() -> Result<()> {
     let command_line = CommandLine::parse();
-    if let Some(Part::Link { delay_micros }) = command_line.part {
-        return link::run(Duration::from_micros(delay_micros));
+    match &command_line.part {
+        Some(Part::Link { delay_micros }) => link::run(Duration::from_micros(*delay_micros)),
+        Some(Part::Meter { command }) => meter::run(command),
+        None => measure(&command_line),
     }
+}
+
+fn measure(command_line: &CommandLine) -> Result<()> {
     let depth = match command_line.full {
         true => Depth::Full,
         false => Depth::Quick,

@@ -20,7 +20,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(10);
 const SIZE: usize = 100;
 
 /// Long enough for a delayed acknowledgement (40 ms on Linux) and for all that is under way.
-const QUIET: &str = "-: sleep/100";
+const QUIET: &str = "-: sleep/60";
 
 const PORT: u16 = 1883;
 
@@ -125,7 +125,7 @@ fn sample(
 
     let mut sample = Sample::new();
     let repeats = match depth {
-        Depth::Quick => 2,
+        Depth::Quick => 1,
         Depth::Full => 4,
     };
     for qos in 0..=2 {

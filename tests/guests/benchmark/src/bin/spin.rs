@@ -20,7 +20,8 @@ mod wasm {
     impl guest_benchmark::Client for Client {
         fn open(broker: &str, client_id: &str) -> Result<Self, String> {
             let address = format!(
-                "mqtt://{broker}?client_id={client_id}&max_outgoing_packet_size_bytes={MAX_PACKET}"
+                "mqtt://{broker}?client_id={client_id}\
+                 &max_incoming_packet_size_bytes={MAX_PACKET}&max_outgoing_packet_size_bytes={MAX_PACKET}"
             );
             let connection = Connection::open(&address, "", "", 30);
             connection.map(Self).map_err(|error| error.to_string())
