@@ -42,7 +42,8 @@ impl Build {
         let output = target.join("benchmark");
         fs::create_dir_all(&output)?;
 
-        let compose = cargo::build_tool("compose", &["--release", "--package", "spin-mqtt-composer"])?;
+        let compose =
+            cargo::build_tool("compose", &["--release", "--package", "spin-mqtt-composer"])?;
         // In one build, so that both stand on the same wasmtime: its features are those that either asks for.
         let built = cargo::build_tool(
             "native-host",

@@ -95,7 +95,7 @@ fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut shown = String::new();
     for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             shown.push(',');
         }
         shown.push(digit);
@@ -199,7 +199,11 @@ pub struct Rounds {
 }
 
 /// Measures all subjects in turn (A B C A B C …). Returns the rows in the order in which `rows` has their names.
-pub fn in_turn(rounds: Rounds, mut subjects: Vec<Subject<'_>>, rows: &[String]) -> Result<Vec<Row>> {
+pub fn in_turn(
+    rounds: Rounds,
+    mut subjects: Vec<Subject<'_>>,
+    rows: &[String],
+) -> Result<Vec<Row>> {
     let mut samples = vec![vec![Vec::new(); subjects.len()]; rows.len()];
     for round in 0..rounds.warm_up + rounds.counted {
         for (column, subject) in subjects.iter_mut().enumerate() {

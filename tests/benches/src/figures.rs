@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use end_to_end::broker::Access;
 
 use crate::{
     broker::{Mosquitto, NoDelay},
@@ -61,16 +62,40 @@ impl Kind {
     }
 }
 
-/// A broker on loopback; none, said on standard error, if there is none to be had for `what`.
-fn loopback_broker(what: &str) -> Result<Option<Mosquitto>> {
-    if !Mosquitto::is_here() {
-        eprintln!("left out: {what}. It takes mosquitto, which is not installed");
-        return Ok(None);
+/// A broker on loopback.
+struct Broker {
+    address: String,
+    name: &'static str,
+    _running: Running,
+}
+
+enum Running {
+    Mosquitto { _broker: Mosquitto },
+    Embedded { _broker: end_to_end::broker::Broker },
+}
+
+impl Broker {
+    /// Mosquitto where it is installed, or else rumqttd.
+    fn start() -> Result<Self> {
+        if Mosquitto::is_here() {
+            let broker = Mosquitto::start(&Place::Here, free_port()?, NoDelay::Unset)?;
+            return Ok(Self {
+                address: broker.address().into(),
+                name: "mosquitto",
+                _running: Running::Mosquitto { _broker: broker },
+            });
+        }
+        let broker = end_to_end::broker::Kind::Embedded.start(Access::Open)?;
+        Ok(Self {
+            address: broker.address().to_string(),
+            name: "rumqttd, in the benchmark's process",
+            _running: Running::Embedded { _broker: broker },
+        })
     }
-    Mosquitto::start(&Place::Here, free_port()?, NoDelay::Unset).map(Some)
 }
 
 /// A port that is free now.
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }

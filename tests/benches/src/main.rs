@@ -14,8 +14,10 @@ mod client;
 mod figure;
 mod figures;
 mod link;
+mod machine;
 mod meter;
 mod network;
+mod plot;
 mod tun;
 
 use std::{ffi::OsString, fs, time::Duration};
@@ -24,6 +26,7 @@ use anyhow::{Context, Result};
 use build::Build;
 use clap::{Parser, Subcommand, ValueEnum};
 use figures::{Depth, Kind};
+use serde_json::json;
 
 /// Measures composed guests against their peers.
 #[derive(Parser)]
@@ -76,21 +79,30 @@ fn measure(command_line: &CommandLine) -> Result<()> {
     };
 
     let build = Build::new()?;
+    let machine = machine::described(&build)?;
     let mut figures = Vec::new();
-    let mut tables = String::new();
+    let mut tables = format!("{machine}.\n\n");
+    println!("{tables}");
     for kind in kinds {
-        for figure in kind.measure(&build, depth).with_context(|| format!("{kind:?}"))? {
+        for figure in kind
+            .measure(&build, depth)
+            .with_context(|| format!("{kind:?}"))?
+        {
             let table = figure.markdown();
             println!("{table}");
             tables += &table;
             tables.push('\n');
+            let file = build.output.join(&figure.name).with_extension("svg");
+            fs::write(file, plot::svg(&figure))?;
             figures.push(figure);
         }
     }
     fs::write(build.output.join("results.md"), tables)?;
     fs::write(
         build.output.join("results.json"),
-        serde_json::to_vec_pretty(&figures)?,
+        serde_json::to_vec_pretty(
+            &json!({ "machine": machine, "full": command_line.full, "figures": figures }),
+        )?,
     )?;
     eprintln!("the results are in {}", build.output.display());
     Ok(())

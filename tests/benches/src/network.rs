@@ -1,11 +1,6 @@
 //! Where processes run: on this machine's loopback, or on either side of a link with a delay.
 
-use std::{
-    env,
-    ffi::OsStr,
-    process::Command,
-    time::Duration,
-};
+use std::{env, ffi::OsStr, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use end_to_end::process::Running;
@@ -82,7 +77,10 @@ impl Link {
                 line.strip_prefix("ready ").and_then(|pid| pid.parse().ok())
             })
             .with_context(|| {
-                format!("a link with a delay needs root, TUN devices, and iproute2 and util-linux: {}", process.stderr())
+                format!(
+                    "a link with a delay needs root, TUN devices, and iproute2 and util-linux: {}",
+                    process.stderr()
+                )
             })?;
         Ok(Self {
             // `unshare` has become the link.

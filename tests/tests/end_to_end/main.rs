@@ -13,6 +13,7 @@ mod imports;
 mod limits;
 mod permissions;
 mod publish;
+mod round_trips;
 mod serve;
 mod sessions;
 mod topics;

@@ -8,7 +8,7 @@ use end_to_end::process;
 use super::Depth;
 use crate::{
     build::Build,
-    figure::{Cell, Figure, Row, Rounds, Sample, Subject, Unit, in_turn},
+    figure::{Cell, Figure, Rounds, Row, Sample, Subject, Unit, in_turn},
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -44,7 +44,11 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             command.arg("-o").arg(&output);
             let finished = process::run(command, LIMIT)?;
             ensure!(finished.status.success(), "compose: {finished}");
-            let (micros, kib) = finished.stdout.trim().split_once(' ').with_context(|| finished.to_string())?;
+            let (micros, kib) = finished
+                .stdout
+                .trim()
+                .split_once(' ')
+                .with_context(|| finished.to_string())?;
             times.insert(name.clone(), micros.parse::<f64>()? / 1e3);
             memory.push(kib.parse()?);
         }
@@ -76,7 +80,9 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             name: "compose-time".into(),
             title: "Time of `compose`".into(),
             unit: Unit::Milliseconds,
-            notes: vec![format!("Each megabyte of the guest takes {time_slope:.1} ms more.")],
+            notes: vec![format!(
+                "Each megabyte of the guest takes {time_slope:.1} ms more."
+            )],
             columns: vec!["compose".into()],
             rows: times,
         },
@@ -84,7 +90,9 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             name: "compose-memory".into(),
             title: "Peak memory of `compose`".into(),
             unit: Unit::Kibibytes,
-            notes: vec![format!("Each megabyte of the guest takes {memory_slope:.2} MB more.")],
+            notes: vec![format!(
+                "Each megabyte of the guest takes {memory_slope:.2} MB more."
+            )],
             columns: vec!["compose".into(), "the guest's size".into()],
             rows: memory,
         },

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use end_to_end::{host::NETWORK, process::Running};
 
-use super::{Depth, loopback_broker};
+use super::{Broker, Depth};
 use crate::{
     build::Build,
     figure::{Figure, Rounds, Sample, Subject, Unit, in_turn},
@@ -29,11 +29,9 @@ const BODY: [u8; 100] = [b'c'; 100];
 
 /// Measures both figures: a new instance for each request, and instances that serve many.
 pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
-    let Some(broker) = loopback_broker("requests a second")? else {
-        return Ok(Vec::new());
-    };
+    let broker = Broker::start()?;
     // An empty client id has the broker make one; the native host must be given one, as must Spin.
-    let address = format!("--env=MQTT_ADDRESS=mqtt://{}?client_id=", broker.address());
+    let address = format!("--env=MQTT_ADDRESS=mqtt://{}?client_id=", &broker.address);
     let composed = |options: &[&str]| {
         let options = [&["-Scli"], NETWORK, &[address.as_str()], options].concat();
         Server::start(&build.wasmtime, build, &options, &build.http_composed)
@@ -49,8 +47,8 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         ("native host, instances reused", native(&[REUSE])?),
     ];
     let window = match depth {
-        Depth::Quick => Duration::from_millis(700),
-        Depth::Full => Duration::from_secs(3),
+        Depth::Quick => Duration::from_millis(500),
+        Depth::Full => Duration::from_secs(2),
     };
     let rounds = match depth {
         Depth::Quick => Rounds {
@@ -59,7 +57,7 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         },
         Depth::Full => Rounds {
             warm_up: 1,
-            counted: 7,
+            counted: 5,
         },
     };
     let rows: Vec<String> = CONCURRENT.map(|count| format!("{count} concurrent")).into();
@@ -75,10 +73,14 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             name: name.into(),
             title: title.into(),
             unit: Unit::RequestsPerSecond,
-            notes: vec![
-                "A POST of 100 bytes, which the guest publishes at QoS 1 on a connection that it opens for it.".into(),
-            ],
-            columns: columns.iter().map(|index| servers[*index].0.into()).collect(),
+            notes: vec![format!(
+                "A POST of 100 bytes, which the guest publishes to {} at QoS 1 on a connection that it opens for it.",
+                broker.name
+            )],
+            columns: columns
+                .iter()
+                .map(|index| servers[*index].0.into())
+                .collect(),
             rows: in_turn(rounds, subjects, &rows)?,
         })
     };
@@ -149,7 +151,11 @@ fn requests_per_second(server: &Server, concurrent: usize, window: Duration) -> 
             let result = client.join().expect("no client panics");
             result.with_context(|| server.process.stderr())?;
         }
-        ensure!(count > 0, "no request was answered: {}", server.process.stderr());
+        ensure!(
+            count > 0,
+            "no request was answered: {}",
+            server.process.stderr()
+        );
         Ok(count as f64 / elapsed.as_secs_f64())
     })
 }

@@ -7,7 +7,7 @@ use end_to_end::process;
 use serde_json::Value;
 use wasmparser::{Parser, Payload};
 
-use super::{Depth, loopback_broker};
+use super::{Broker, Depth};
 use crate::{
     build::Build,
     figure::{self, Cell, Figure, Row, Unit},
@@ -41,10 +41,16 @@ pub fn bytes(build: &Build) -> Result<Vec<Figure>> {
             row("the adapter", bytes.len()),
             row("of it code", sections.code),
             row("of it data", sections.data),
-            row("of it all else", bytes.len() - sections.code - sections.data),
+            row(
+                "of it all else",
+                bytes.len() - sections.code - sections.data,
+            ),
             row("a guest on Spin's interface", length(&build.guest("spin"))?),
             row("the same, composed", length(&build.composed)?),
-            row("the same with rumqttc in it in place of the interface", length(&build.guest("rumqttc"))?),
+            row(
+                "the same with rumqttc in it in place of the interface",
+                length(&build.guest("rumqttc"))?,
+            ),
             row("the same with raw TCP in it", length(&build.guest("raw"))?),
         ],
     }])
@@ -61,7 +67,9 @@ impl Sections {
         let mut sections = Self { code: 0, data: 0 };
         for payload in Parser::new(0).parse_all(component) {
             match payload? {
-                Payload::CodeSectionStart { range, .. } => sections.code += (range.end - range.start) as usize,
+                Payload::CodeSectionStart { range, .. } => {
+                    sections.code += (range.end - range.start) as usize
+                }
                 Payload::DataSection(section) => {
                     let range = section.range();
                     sections.data += (range.end - range.start) as usize;
@@ -75,20 +83,22 @@ impl Sections {
 
 /// The linear memory of an instance, at its start and after publishing.
 pub fn memory(build: &Build) -> Result<Vec<Figure>> {
-    let Some(broker) = loopback_broker("memory")? else {
-        return Ok(Vec::new());
-    };
+    let broker = Broker::start()?;
     let guests = [
         ("composed", build.composed.clone()),
         ("the guest alone, on the native host", build.guest("spin")),
         ("rumqttc in the guest", build.guest("rumqttc")),
     ];
-    let mut rows: Vec<Row> = ["at its start", "after 1,000 messages of 100 B", "after 1,000 messages of 64 KiB"]
-        .map(|name| Row {
-            name: name.into(),
-            cells: Vec::new(),
-        })
-        .into();
+    let mut rows: Vec<Row> = [
+        "at its start",
+        "after 1,000 messages of 100 B",
+        "after 1,000 messages of 64 KiB",
+    ]
+    .map(|name| Row {
+        name: name.into(),
+        cells: Vec::new(),
+    })
+    .into();
     for (_, guest) in &guests {
         let run = |size: usize| {
             let mut command = Command::new(&build.native_host);
@@ -97,7 +107,7 @@ pub fn memory(build: &Build) -> Result<Vec<Figure>> {
                 .arg(build.cache_option())
                 .arg("--meter")
                 .arg(guest)
-                .arg(broker.address())
+                .arg(&broker.address)
                 .arg(format!("-: open publish/1/{size}x1000"));
             let finished = process::run(command, LIMIT)?;
             ensure!(finished.status.success(), "{finished}");
@@ -129,7 +139,11 @@ pub fn instantiation(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
     };
     let pairs = [
         ("a command", &build.composed, build.guest("spin")),
-        ("an HTTP component", &build.http_composed, build.http.clone()),
+        (
+            "an HTTP component",
+            &build.http_composed,
+            build.http.clone(),
+        ),
     ];
     let mut rows = Vec::new();
     let mut notes = Vec::new();

@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use anyhow::{Context, Result, ensure};
 use end_to_end::process;
 
-use super::{Depth, loopback_broker};
+use super::{Broker, Depth};
 use crate::{
     build::Build,
     client::Client,
@@ -46,9 +46,7 @@ impl Load {
 
 /// Measures the figure.
 pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
-    let Some(broker) = loopback_broker("throughput")? else {
-        return Ok(Vec::new());
-    };
+    let broker = Broker::start()?;
     let clients: &[Client] = match depth {
         Depth::Quick => &[Client::Composed, Client::NativeHost, Client::RawGuest],
         Depth::Full => &[
@@ -61,18 +59,17 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
     };
     let mut subjects: Vec<Subject<'_>> = clients
         .iter()
-        .map(|client| {
-            Subject::new(client.name(), || {
-                sample(*client, build, broker.address())
-            })
-        })
+        .map(|client| Subject::new(client.name(), || sample(*client, build, &broker.address)))
         .collect();
     if depth == Depth::Full && process::find("mosquitto_pub").is_some() {
         subjects.push(Subject::new("mosquitto_pub --repeat", || {
-            mosquitto_pub(broker.address())
+            mosquitto_pub(&broker.address)
         }));
     }
-    let columns = subjects.iter().map(|subject| subject.name.clone()).collect();
+    let columns = subjects
+        .iter()
+        .map(|subject| subject.name.clone())
+        .collect();
     let rows: Vec<String> = LOADS.iter().map(|load| load.name.to_owned()).collect();
     let rounds = match depth {
         Depth::Quick => Rounds {
@@ -81,18 +78,18 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         },
         Depth::Full => Rounds {
             warm_up: 1,
-            counted: 11,
+            counted: 7,
         },
     };
     Ok(vec![Figure {
         name: "throughput".into(),
         title: "Throughput on one connection".into(),
         unit: Unit::MessagesPerSecond,
-        notes: vec![
-            "Over loopback; each message is published when the one before is through, and a QoS 1 message at the end of those \
-             of QoS 0 makes sure that the broker has them all."
-                .into(),
-        ],
+        notes: vec![format!(
+            "Over loopback to {}; each message is published when the one before is through, and a QoS 1 message at the end of those \
+             of QoS 0 makes sure that the broker has them all.",
+            broker.name
+        )],
         columns,
         rows: in_turn(rounds, subjects, &rows)?,
     }])
@@ -107,7 +104,10 @@ fn sample(client: Client, build: &Build, broker: &str) -> Result<Sample> {
             size,
             count,
         } = load;
-        groups.push(format!("-: publish/{qos}/{size}x{} publish/1/0", count / 10));
+        groups.push(format!(
+            "-: publish/{qos}/{size}x{} publish/1/0",
+            count / 10
+        ));
         let end = if *qos == 0 { " publish/1/0" } else { "" };
         groups.push(format!("{name}: publish/{qos}/{size}x{count}{end}"));
     }

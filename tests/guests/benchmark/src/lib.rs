@@ -88,7 +88,11 @@ impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Open => f.write_str("open"),
-            Self::Publish { qos, payload, count } => {
+            Self::Publish {
+                qos,
+                payload,
+                count,
+            } => {
                 write!(f, "publish/{qos}/{}x{count}", payload.len())
             }
             Self::Drop => f.write_str("drop"),
@@ -100,7 +104,10 @@ impl std::fmt::Debug for Step {
 impl Group {
     fn parse(text: &str) -> Result<Self, String> {
         let (name, steps) = text.split_once(": ").ok_or(format!("no group: {text}"))?;
-        let steps = steps.split(' ').map(Step::parse).collect::<Result<_, _>>()?;
+        let steps = steps
+            .split(' ')
+            .map(Step::parse)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             name: name.into(),
             steps,
