@@ -99,6 +99,17 @@ fn cargo(dir: &Path) -> Command {
     ] {
         cargo.env_remove(inherited);
     }
+    // What `cargo run` and `cargo test` say of the package that runs. Some build scripts (ring's) look at them, and all that
+    // depends on these would be built anew by each package's turn.
+    for (name, _) in env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if name
+            .to_str()
+            .is_some_and(|name| of_package.iter().any(|it| name.starts_with(it)))
+        {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
