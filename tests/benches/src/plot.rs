@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::figure::Figure;
+use crate::figure::{Figure, Row, Unit};
 
 const WIDTH: usize = 860;
 const LEFT: usize = 270;
@@ -16,10 +16,10 @@ const COLOURS: [&str; 6] = [
     "#0072b2", "#e69f00", "#56b4e9", "#cc79a7", "#009e73", "#999999",
 ];
 
-/// The figure in SVG. Each row has a scale of its own, from nothing to its longest bar; the thin line over a bar goes from the
-/// lowest to the highest sample.
+/// The figure in SVG. Round trips have one scale; of all else each row has its own, from nothing to its longest bar. The thin
+/// line over a bar goes from the lowest to the highest sample.
 pub fn svg(figure: &Figure) -> String {
-    let bars = |row: &crate::figure::Row| row.cells.iter().flatten().count();
+    let bars = |row: &Row| row.cells.iter().flatten().count();
     let groups: usize = figure.rows.iter().map(|row| bars(row) * BAR + GAP).sum();
     let legend_top = TOP + groups + 6;
     let height = legend_top + figure.columns.len() * 18 + 12;
@@ -27,23 +27,25 @@ pub fn svg(figure: &Figure) -> String {
         true => "longer is better",
         false => "shorter is better",
     };
+    let scale = match figure.unit {
+        Unit::RoundTrips => "",
+        _ => "; each group has its own scale",
+    };
     let mut svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="16" y="26" font-size="16" font-weight="bold">{}</text>
-<text x="16" y="44" fill="#555555">{}; {direction}; each group has its own scale</text>
+<text x="16" y="44" fill="#555555">{}; {direction}{scale}</text>
 "##,
         escaped(&figure.title),
         figure.unit.name(),
     );
     let mut y = TOP;
     for row in &figure.rows {
-        let longest = row
-            .cells
-            .iter()
-            .flatten()
-            .map(|cell| cell.highest)
-            .fold(f64::MIN_POSITIVE, f64::max);
+        let longest = match figure.unit {
+            Unit::RoundTrips => longest(&figure.rows),
+            _ => longest(std::slice::from_ref(row)),
+        };
         let x = |value: f64| LEFT as f64 + value / longest * (WIDTH - LEFT - RIGHT) as f64;
         let middle = y + (bars(row) * BAR) / 2 + 4;
         let _ = writeln!(
@@ -85,6 +87,13 @@ pub fn svg(figure: &Figure) -> String {
         );
     }
     svg + "</svg>\n"
+}
+
+fn longest(rows: &[Row]) -> f64 {
+    let cells = rows.iter().flat_map(|row| row.cells.iter().flatten());
+    cells
+        .map(|cell| cell.highest)
+        .fold(f64::MIN_POSITIVE, f64::max)
 }
 
 fn escaped(text: &str) -> String {
