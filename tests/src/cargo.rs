@@ -54,17 +54,8 @@ pub fn build_tool(name: &str, args: &[&str]) -> Result<PathBuf> {
 /// Builds the guest in `dir` for the WebAssembly target `target` into `target_dir`. Returns the path of its `.wasm`.
 pub fn build_guest(dir: &Path, target: &str, target_dir: &Path) -> Result<PathBuf> {
     require_target(target)?;
-    let mut build = cargo(dir);
-    build
-        .args(["build", "--release", "--locked", "--target", target])
-        .arg("--target-dir")
-        .arg(target_dir)
-        // The outer build's flags and wrappers are for the host's target, not for the guest's.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_BUILD_RUSTFLAGS")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("CARGO_BUILD_TARGET_DIR")
-        .env_remove("CARGO_TARGET_DIR");
+    let mut build = guest_build(dir, target_dir);
+    build.args(["--target", target]);
     artifact(build, |message| {
         message["filenames"]
             .as_array()?
@@ -72,6 +63,27 @@ pub fn build_guest(dir: &Path, target: &str, target_dir: &Path) -> Result<PathBu
             .filter_map(Value::as_str)
             .find(|file| file.ends_with(".wasm"))
     })
+}
+
+/// Builds the binary `name` of the guest in `dir` natively into `target_dir`. Returns its path.
+pub fn build_native(dir: &Path, name: &str, target_dir: &Path) -> Result<PathBuf> {
+    let mut build = guest_build(dir, target_dir);
+    build.args(["--bin", name]);
+    artifact(build, |message| message["executable"].as_str())
+}
+
+fn guest_build(dir: &Path, target_dir: &Path) -> Command {
+    let mut build = cargo(dir);
+    build
+        .args(["build", "--release", "--locked", "--target-dir"])
+        .arg(target_dir)
+        // The outer build's flags and wrappers are for the host's target, not for the guest's.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_BUILD_RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("CARGO_BUILD_TARGET_DIR")
+        .env_remove("CARGO_TARGET_DIR");
+    build
 }
 
 /// A cargo that runs in `dir` and takes nothing over from the cargo that runs the tests.
@@ -86,6 +98,17 @@ fn cargo(dir: &Path) -> Command {
         "RUSTC_WORKSPACE_WRAPPER",
     ] {
         cargo.env_remove(inherited);
+    }
+    // What `cargo run` and `cargo test` say of the package that runs. Some build scripts (ring's) look at them, and all that
+    // depends on these would be built anew by each package's turn.
+    for (name, _) in env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if name
+            .to_str()
+            .is_some_and(|name| of_package.iter().any(|it| name.starts_with(it)))
+        {
+            cargo.env_remove(name);
+        }
     }
     cargo
 }

@@ -169,6 +169,11 @@ impl Running {
         ended.recv_timeout(limit) != Err(RecvTimeoutError::Timeout)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -20,6 +20,7 @@ mod reopening;
 mod resources;
 mod restart;
 mod reuse;
+mod round_trips;
 mod serve;
 mod sessions;
 mod topics;
