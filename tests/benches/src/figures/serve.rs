@@ -74,7 +74,7 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             title: title.into(),
             unit: Unit::RequestsPerSecond,
             notes: vec![format!(
-                "A POST of 100 bytes, which the guest publishes to {} at QoS 1 on a connection that it opens for it.",
+                "A POST of 100 bytes, which the guest publishes at QoS 1 on a connection that it opens for it, to {}.",
                 broker.name
             )],
             columns: columns
