@@ -16,6 +16,9 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The adapter's stack in bytes: with its data, two pages of memory.
+const STACK: usize = 64 * 1024;
+
 /// The features of WebAssembly that the adapter may use: those of every host with the component model.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2.union(WasmFeatures::COMPONENT_MODEL);
 
@@ -102,6 +105,8 @@ fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Err
     let rustflags = [
         format!("--remap-path-prefix={}=/workspace", workspace.display()),
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
+        // A mebibyte unless told otherwise, in each instance. Nothing here recurses or holds much there.
+        format!("-Clink-arg=-zstack-size={STACK}"),
     ]
     .join("\u{1f}");
 
