@@ -3,6 +3,8 @@
 //! Two rules of WASI stand behind the order of things here: a resource must outlive its children, so pollables go before
 //! streams and streams before the socket; and a socket that failed to connect is of no more use, so each attempt makes one.
 
+use core::cell::Cell;
+
 use mqtt_client::{Closed, Ready, Stream};
 use mqtt_session::{Address, Host, Instant};
 use wasi::{
@@ -28,8 +30,17 @@ use crate::{network::now, slot::Slot};
 /// How much is read at once: acknowledgements are small.
 const READ_SIZE: u64 = 4096;
 
+/// A timer, and when its time comes.
+struct Timer {
+    time: Instant,
+    pollable: Pollable,
+}
+
 /// A connected socket.
 pub(crate) struct TcpStream {
+    /// The timer of the last wait, if its time had not come. It serves the next ones as well, which mostly want to be woken
+    /// later: to make a timer and to drop it costs more than to be woken too early once.
+    timer: Cell<Option<Timer>>,
     readable: Pollable,
     writable: Pollable,
     input: InputStream,
@@ -116,6 +127,7 @@ impl TcpStream {
 
     fn new((socket, input, output): (TcpSocket, InputStream, OutputStream), slot: Slot) -> Self {
         Self {
+            timer: Cell::new(None),
             readable: input.subscribe(),
             writable: output.subscribe(),
             input,
@@ -150,17 +162,22 @@ impl Stream for TcpStream {
     }
 
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
-        let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
-        let mut pollables = Vec::with_capacity(3);
+        let kept = self.timer.take().filter(|it| it.time <= deadline);
+        let timer = kept.unwrap_or_else(|| Timer {
+            time: deadline,
+            pollable: monotonic_clock::subscribe_instant(deadline.as_nanos()),
+        });
         // Never empty, for which `poll` would trap.
-        pollables.push(&timer);
-        if read {
-            pollables.push(&self.readable);
+        let all = [&timer.pollable, &self.readable, &self.writable];
+        let ready = match (read, write) {
+            (true, true) => poll(&all),
+            (true, false) => poll(&all[..2]),
+            (false, true) => poll(&[&timer.pollable, &self.writable]),
+            (false, false) => poll(&all[..1]),
+        };
+        if !ready.contains(&0) {
+            self.timer.set(Some(timer));
         }
-        if write {
-            pollables.push(&self.writable);
-        }
-        let ready = poll(&pollables);
         Ready {
             readable: read && ready.contains(&1),
             writable: write && ready.contains(&if read { 2 } else { 1 }),

@@ -1,16 +1,20 @@
 use core::time::Duration;
 
 use mqtt_session::{
-    Address, ConnectOptions, Event, Failure, Fate, PublishError as Refused, Qos, Session, Topic,
+    Address, ConnectOptions, Event, Failure, Fate, Instant, PublishError as Refused, Qos, Session,
+    Topic,
 };
 
-use crate::{Closed, Network, Stream};
+use crate::{Closed, Network, Ready, Stream};
 
 /// How long a client that is closed tries to say goodbye to a broker that takes no data.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How often what the broker sent is taken in at a stretch, lest one that never stops keeps us from all else.
 const MAX_READS_AT_ONCE: usize = 64;
+
+/// For how long after what the broker sent was taken in it is not asked for again. Each look costs as much as a short message.
+const CAUGHT_UP_FOR: Duration = Duration::from_millis(1);
 
 /// A publisher and its connection to a broker, which it makes anew when it is lost. It is to be [closed](Client::close), not
 /// dropped.
@@ -20,8 +24,14 @@ pub struct Client<N: Network> {
     session: Session,
     /// The connection, if there is one.
     stream: Option<N::Stream>,
+    /// How much the stream takes in the next write, as far as it was asked.
+    room: usize,
     /// Whether the stream was told to flush and has not said yet that it did.
     flushing: bool,
+    /// The time, unless a wait has gone by since it was asked for.
+    time: Option<Instant>,
+    /// When what the broker had sent was last taken in.
+    caught_up: Instant,
 }
 
 /// Why a message was not published, or not known to be.
@@ -58,14 +68,18 @@ impl<N: Network> Client<N> {
     pub fn connect(network: N, address: Address, options: ConnectOptions) -> Result<Self, String> {
         let deadline = network.now() + address.connect_timeout;
         let stream = network.connect(&address, deadline)?;
+        let now = network.now();
         let mut session = Session::new(options);
-        session.connected(network.now());
+        session.connected(now);
         Ok(Self {
             network,
             address,
             session,
             stream: Some(stream),
+            room: 0,
             flushing: false,
+            time: Some(now),
+            caught_up: now,
         })
     }
 
@@ -81,11 +95,10 @@ impl<N: Network> Client<N> {
         payload: Vec<u8>,
         qos: Qos,
     ) -> Result<(), PublishError> {
-        self.catch_up();
-        let begun = self
-            .session
-            .publish(topic, payload, qos, self.network.now());
-        let result = match begun {
+        self.time = None;
+        self.catch_up(qos);
+        let now = self.now();
+        let result = match self.session.publish(topic, payload, qos, now) {
             Ok(()) => self.drive(),
             Err(error) => Err(error.into()),
         };
@@ -99,7 +112,12 @@ impl<N: Network> Client<N> {
     fn drive(&mut self) -> Result<(), PublishError> {
         loop {
             self.write();
-            match self.session.poll() {
+            let event = self.session.poll().or_else(|| {
+                let now = self.now();
+                self.session.handle_timeout(now);
+                self.session.poll()
+            });
+            match event {
                 Some(Event::Published) => return Ok(()),
                 Some(Event::Failed(failure, fate)) => {
                     return Err(PublishError::Failed(failure, fate));
@@ -107,7 +125,8 @@ impl<N: Network> Client<N> {
                 Some(Event::Connect(deadline)) => {
                     self.close_stream();
                     let connected = self.network.connect(&self.address, deadline);
-                    let now = self.network.now();
+                    self.time = None;
+                    let now = self.now();
                     match connected {
                         Ok(stream) => {
                             self.stream = Some(stream);
@@ -119,32 +138,53 @@ impl<N: Network> Client<N> {
                 }
                 None => {}
             }
-            let deadline = self.session.timeout().unwrap_or_else(|| self.network.now());
-            match &self.stream {
-                Some(stream) if self.session.is_connected() => {
-                    let ready = stream.wait(true, self.is_writing(), deadline);
-                    if ready.readable {
-                        self.read();
-                    }
+            let deadline = match self.session.timeout() {
+                Some(deadline) => deadline,
+                None => self.now(),
+            };
+            if self.session.is_connected() && self.stream.is_some() {
+                if self.wait(true, deadline).readable {
+                    self.read();
                 }
-                _ => {
-                    self.close_stream();
-                    self.network.wait_until(deadline);
-                }
+            } else {
+                self.close_stream();
+                self.network.wait_until(deadline);
+                self.time = None;
             }
-            self.session.handle_timeout(self.network.now());
         }
+    }
+
+    /// The time, which is asked for once after each wait: between two of them it hardly passes.
+    fn now(&mut self) -> Instant {
+        *self.time.get_or_insert_with(|| self.network.now())
+    }
+
+    /// Waits for room to write if there is something to write, for bytes to read if `read`, or for `deadline`.
+    fn wait(&mut self, read: bool, deadline: Instant) -> Ready {
+        self.time = None;
+        let is_writing = self.is_writing();
+        let stream = self.stream.as_ref();
+        stream.map_or(Ready::default(), |it| it.wait(read, is_writing, deadline))
     }
 
     /// Takes in what the broker has sent since the last message, and answers it: it may have closed the connection, or have
     /// messages for us.
-    fn catch_up(&mut self) {
+    fn catch_up(&mut self, qos: Qos) {
+        let now = self.now();
+        if now < self.caught_up + CAUGHT_UP_FOR {
+            // No answer will show what has become of such a message. What the host knows already, it tells at once.
+            if qos == Qos::AtMostOnce && self.stream.is_some() {
+                self.read();
+            }
+            return;
+        }
         for _ in 0..MAX_READS_AT_ONCE {
             if !self.take_in_once() {
                 break;
             }
             self.write();
         }
+        self.caught_up = self.now();
     }
 
     /// Takes in what the broker has sent, without waiting.
@@ -159,8 +199,9 @@ impl<N: Network> Client<N> {
     /// Reads once if there is something to read now, and says whether more may come.
     fn take_in_once(&mut self) -> bool {
         // A host may learn of what has come in no earlier than when it is asked to wait for it.
-        let ready = |stream: &N::Stream| stream.wait(true, false, self.network.now()).readable;
-        self.stream.as_ref().is_some_and(ready) && self.read()
+        let now = self.now();
+        let stream = self.stream.as_ref();
+        stream.is_some_and(|it| it.wait(true, false, now).readable) && self.read()
     }
 
     /// Reads once and says whether more may come. A closed connection is told to the session.
@@ -178,10 +219,11 @@ impl<N: Network> Client<N> {
     }
 
     fn closed(&mut self) {
+        let now = self.now();
         let Self {
             session, network, ..
         } = self;
-        session.closed(network.now(), || network.random());
+        session.closed(now, || network.random());
     }
 
     /// Writes what the session wants sent, as far as the stream takes it now. A closed connection is told to the session.
@@ -195,36 +237,38 @@ impl<N: Network> Client<N> {
 
     /// Writes, and flushes at the end of it.
     fn try_write(&mut self) -> Result<(), Closed> {
-        let Some(stream) = &self.stream else {
-            return Ok(());
-        };
-        while self.flushing || !self.session.transmit().is_empty() {
-            let room = stream.writable_len()?;
-            if room == 0 {
-                break;
-            }
-            if self.flushing {
-                self.flushing = false;
-                self.session.flushed();
+        while self.is_writing() {
+            let now = self.now();
+            let Some(stream) = &self.stream else { break };
+            if self.room == 0 {
+                self.room = stream.writable_len()?;
+                if self.room == 0 {
+                    break;
+                }
+                if self.flushing {
+                    self.flushing = false;
+                    self.session.flushed();
+                    continue;
+                }
             }
             let pending = self.session.transmit();
-            let count = room.min(pending.len());
-            if count > 0 {
-                let written = stream.write(&pending[..count]);
-                // A write that failed may have brought some of it to the broker: that counts as sent, lest it come twice.
-                self.session.transmitted(count, self.network.now());
-                written?;
-                if self.session.transmit().is_empty() {
-                    stream.flush()?;
-                    self.flushing = true;
-                }
+            let count = self.room.min(pending.len());
+            self.room = 0;
+            let written = stream.write(&pending[..count]);
+            // A write that failed may have brought some of it to the broker: that counts as sent, lest it come twice.
+            self.session.transmitted(count, now);
+            written?;
+            if self.session.transmit().is_empty() {
+                stream.flush()?;
+                self.flushing = true;
             }
         }
         Ok(())
     }
 
+    /// Whether there is something to write, or a flush that matters is not through.
     fn is_writing(&self) -> bool {
-        self.flushing || !self.session.transmit().is_empty()
+        !self.session.transmit().is_empty() || (self.flushing && self.session.awaits_flush())
     }
 
     /// Whether there is a connection, and nothing on its way over it.
@@ -237,28 +281,29 @@ impl<N: Network> Client<N> {
         let was_connected = self.session.is_connected();
         self.session.disconnect();
         if was_connected {
-            let deadline = self.network.now() + FAREWELL;
+            self.time = None;
+            let deadline = self.now() + FAREWELL;
             // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
             // come, it is read until the broker closes, as it should after DISCONNECT (3.14.4).
             // Not beyond that: what is closed is always ready to be read.
             let mut lingers = self.session.should_linger();
             while self.try_write().is_ok() && (self.is_writing() || lingers) {
-                let Some(stream) = &self.stream else { break };
-                let ready = stream.wait(lingers, self.is_writing(), deadline);
-                if ready.readable {
+                if self.wait(lingers, deadline).readable {
                     lingers = self.read();
                 }
-                if self.network.now() >= deadline {
+                if self.now() >= deadline {
                     break;
                 }
             }
-            self.take_in();
+            // What the host knows to have come in; more cannot be on its way.
+            self.read();
         }
         self.close_stream();
     }
 
     fn close_stream(&mut self) {
         self.flushing = false;
+        self.room = 0;
         if let Some(stream) = self.stream.take() {
             self.network.close(stream);
         }

@@ -30,7 +30,8 @@ pub trait Stream {
     /// The bytes that have come in, none if none are there now.
     fn read(&self) -> Result<Vec<u8>, Closed>;
 
-    /// How many bytes [`write`](Self::write) takes now. 0 while there is no room, and until a [`flush`](Self::flush) is through.
+    /// How many bytes the next [`write`](Self::write) takes. 0 while there is no room, and until a [`flush`](Self::flush) is
+    /// through.
     fn writable_len(&self) -> Result<usize, Closed>;
 
     /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said. If it fails, some or all of
@@ -50,7 +51,7 @@ pub trait Stream {
 pub struct Closed;
 
 /// What [`Stream::wait`] waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// There may be bytes to read, or the end of them.
     pub readable: bool,

@@ -43,11 +43,13 @@ impl Output {
     }
 
     /// Adds the payload of the PUBLISH whose header was written last.
-    pub(crate) fn payload(&mut self, mut payload: Bytes) {
-        let room = TRAIN.saturating_sub(self.head.len());
-        self.head
-            .extend_from_slice(&payload.split_to(room.min(payload.len())));
-        self.body = payload;
+    pub(crate) fn payload(&mut self, payload: &Bytes) {
+        let room = TRAIN.saturating_sub(self.head.len()).min(payload.len());
+        self.head.extend_from_slice(&payload[..room]);
+        // To share it takes an allocation.
+        if room < payload.len() {
+            self.body = payload.slice(room..);
+        }
     }
 
     /// The bytes to send next; more may follow once these are gone. Empty only if there is nothing to send.

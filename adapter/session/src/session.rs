@@ -43,8 +43,9 @@ const MAX_GIVEN_UP: usize = 1024;
 /// What is to be told or done; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message, and if it was the first of its
-    /// connection the broker has read it, for it has answered a PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
+    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message; or, if it was the first of its
+    /// connection, the broker has read it, for it has answered a PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2:
+    /// PUBCOMP came.
     Published,
     /// The promise is broken, or not known to be kept; and the connection, if there was one, is to be closed.
     Failed(Failure, Fate),
@@ -65,7 +66,8 @@ pub enum Event {
 ///   [`transmitted`](Self::transmitted), [`flushed`](Self::flushed), [`closed`](Self::closed),
 ///   [`handle_timeout`](Self::handle_timeout);
 /// - what must go out: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
-/// - getters: [`is_connected`](Self::is_connected), [`should_linger`](Self::should_linger).
+/// - getters: [`is_connected`](Self::is_connected), [`awaits_flush`](Self::awaits_flush),
+///   [`should_linger`](Self::should_linger).
 ///
 /// Whoever drives it calls what must go out after each command and each input.
 ///
@@ -367,6 +369,16 @@ impl Session {
         )
     }
 
+    /// Whether something waits for the transport to have [flushed](Self::flushed) what it took: a message that nobody
+    /// acknowledges, or DISCONNECT. Of all else the broker's answer shows it.
+    pub fn awaits_flush(&self) -> bool {
+        let publication = self.publication.as_ref();
+        matches!(self.phase, Phase::Disconnected)
+            || publication.is_some_and(|it| {
+                it.ack.is_none() && it.confirmation.is_none() && it.end > self.flushed
+            })
+    }
+
     /// Whether a broker that keeps to the protocol may still have something to say after DISCONNECT, while a message is on
     /// its way that nobody will acknowledge. A transport that is closed then, with input that was not read, may reset the
     /// connection and with it lose the message: it should read until the broker closes.
@@ -474,6 +486,8 @@ impl Session {
                     if end > self.output.taken() {
                         return Err(unexpected);
                     }
+                    // What was answered was flushed.
+                    self.flushed = self.flushed.max(end);
                     self.unacknowledged = false;
                 }
             }

@@ -317,17 +317,15 @@ fn promise_is_kept_before(case: &Case) -> bool {
         Qos::AtLeastOnce => Some(PUBACK),
         Qos::ExactlyOnce => Some(PUBCOMP),
     };
-    // The message that nobody acknowledges must be taken by somebody, which does not happen between the end of the
-    // connection and a flush that it overtakes; and what a broken connection had to say is lost.
+    // A message that nobody answers must be taken by somebody, which does not happen between the end of the connection and a
+    // flush that it overtakes; and what a broken connection had to say is lost.
     let overtaken = matches!(fault, Fault::Fin | Fault::Rst)
         && case.quirks.slow_flush
         && case.quirks.latency == 0;
-    let deaf = case.qos == Qos::AtMostOnce && (fault == Fault::Deafness || overtaken);
+    let deaf = fault == Fault::Deafness || overtaken;
     match (answer, point) {
         (None, Point::Received(PUBLISH, _)) => !deaf,
-        (Some(last), Point::Sent(kind, Part::Whole)) => {
-            kind == last && !deaf && fault != Fault::Rst
-        }
+        (Some(last), Point::Sent(kind, Part::Whole)) => kind == last && fault != Fault::Rst,
         _ => false,
     }
 }

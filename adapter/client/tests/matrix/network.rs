@@ -128,6 +128,7 @@ impl Network for SimulatedNetwork {
         Ok(SimulatedStream {
             world: self.0.clone(),
             connection,
+            permit: Cell::new(0),
             flushing: Cell::new(false),
             stalled: Cell::new(false),
             writes: Cell::new(0),
@@ -143,6 +144,8 @@ impl Network for SimulatedNetwork {
 pub struct SimulatedStream {
     world: Rc<World>,
     connection: Rc<RefCell<Connection>>,
+    /// What the next write may bring.
+    permit: Cell<usize>,
     flushing: Cell<bool>,
     stalled: Cell<bool>,
     writes: Cell<u32>,
@@ -188,12 +191,20 @@ impl Stream for SimulatedStream {
         if self.flushing.get() || self.stalled.get() || connection.state == State::Deaf {
             return Ok(0);
         }
+        self.permit.set(self.world.quirks.permit);
         Ok(self.world.quirks.permit)
     }
 
     fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
-        assert!(bytes.len() <= self.writable_len()?, "that traps");
+        assert!(bytes.len() <= self.permit.take(), "that traps");
         let connection = &mut *self.connection.borrow_mut();
+        if self.has_ended(connection) {
+            return Err(Closed);
+        }
+        if connection.state == State::Deaf {
+            // Permitted before it was, and never out.
+            return Ok(());
+        }
         let memory = &mut self.world.memory.borrow_mut();
         connection.receive(bytes, self.world.now(), memory);
         let writes = self.writes.get() + 1;

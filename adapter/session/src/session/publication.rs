@@ -97,7 +97,7 @@ impl Publication {
                 self.packet_id,
                 output.control(),
             );
-            output.payload(self.payload.clone());
+            output.payload(&self.payload);
         }
         self.end = output.end();
     }
