@@ -96,7 +96,7 @@ impl<N: Network> Client<N> {
         qos: Qos,
     ) -> Result<(), PublishError> {
         self.time = None;
-        self.catch_up(qos);
+        self.catch_up();
         let now = self.now();
         let result = match self.session.publish(topic, payload, qos, now) {
             Ok(()) => self.drive(),
@@ -169,13 +169,8 @@ impl<N: Network> Client<N> {
 
     /// Takes in what the broker has sent since the last message, and answers it: it may have closed the connection, or have
     /// messages for us.
-    fn catch_up(&mut self, qos: Qos) {
-        let now = self.now();
-        if now < self.caught_up + CAUGHT_UP_FOR {
-            // No answer will show what has become of such a message. What the host knows already, it tells at once.
-            if qos == Qos::AtMostOnce && self.stream.is_some() {
-                self.read();
-            }
+    fn catch_up(&mut self) {
+        if self.now() < self.caught_up + CAUGHT_UP_FOR {
             return;
         }
         for _ in 0..MAX_READS_AT_ONCE {

@@ -17,6 +17,9 @@ pub(crate) struct Output {
 /// the acknowledgement of its first half. Above it, copying costs more than a write, and the train fills segments anyway.
 const TRAIN: usize = 64 * 1024;
 
+/// The length of the control packets that follow others.
+const CONTROL: usize = 4;
+
 impl Output {
     /// How many bytes have been taken since the beginning.
     pub(crate) fn taken(&self) -> u64 {
@@ -40,6 +43,11 @@ impl Output {
         } else {
             &mut self.tail
         }
+    }
+
+    /// Makes room for a PUBLISH of this length, as far as it leaves in one write, and for a control packet behind it.
+    pub(crate) fn reserve(&mut self, length: usize) {
+        self.head.reserve(length.min(TRAIN) + CONTROL);
     }
 
     /// Adds the payload of the PUBLISH whose header was written last.

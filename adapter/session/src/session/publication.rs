@@ -87,6 +87,7 @@ impl Publication {
         if self.ack == Some(Ack::Pubcomp) {
             codec::ack(Ack::Pubrel, self.packet_id, output.control());
         } else {
+            output.reserve(self.length.packet);
             // In a session that ended with its connection, it would be the first that the broker sees of it [MQTT-3.3.1-1].
             let dup = self.begun_before && kept && self.qos != Qos::AtMostOnce;
             codec::publish_header(
