@@ -7,6 +7,7 @@
 //! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
 //! - [`connection`] is what the guest holds, and [`pool`] keeps what it will hold again;
 //! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
+//! - [`allocator`] is the heap;
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
 //!
 //! Nothing here panics on what a guest, a broker or a host does: a trap would take the guest down with it.
@@ -33,6 +34,7 @@ mod bindings {
     export!(Adapter);
 }
 
+mod allocator;
 mod client_id;
 mod connection;
 mod environment;
@@ -52,19 +54,6 @@ use core::cell::RefCell;
 use bindings::exports::fermyon::spin::mqtt;
 use connection::Connection;
 use mqtt_session::Qos;
-
-/// std's allocator takes 9 KB, this one 2.
-#[global_allocator]
-static ALLOCATOR: rlsf::GlobalTlsf<Allocator> = rlsf::GlobalTlsf::new();
-
-struct Allocator;
-
-impl rlsf::GlobalTlsfOptions for Allocator {
-    // Large blocks come and go, as payloads: growing one in place happens too rarely to pay for its code, but what was one
-    // payload's memory must serve for the next, larger one.
-    const ENABLE_REALLOCATION: bool = false;
-    const COALESCE_POOLS: bool = true;
-}
 
 struct Adapter;
 

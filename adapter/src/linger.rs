@@ -13,10 +13,10 @@ thread_local! {
     static LINGERING: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Closes `stream` at once, or puts it aside if that could take long.
-pub(crate) fn close(stream: TcpStream) {
+/// Closes `stream` at once, or puts it aside if that could take long. `is_flushed` is whether that is known not to be so.
+pub(crate) fn close(stream: TcpStream, is_flushed: bool) {
     reap();
-    if stream.is_busy() {
+    if !is_flushed && stream.is_busy() {
         LINGERING.with_borrow_mut(|streams| streams.push(stream));
     }
 }

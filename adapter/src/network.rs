@@ -40,8 +40,8 @@ impl Network for Wasi {
         Err(["cannot connect to ", &address.location(), ": ", &reason].concat())
     }
 
-    fn close(&self, stream: TcpStream) {
-        linger::close(stream);
+    fn close(&self, stream: TcpStream, is_flushed: bool) {
+        linger::close(stream, is_flushed);
     }
 }
 

@@ -3,7 +3,8 @@
 //! Two rules of WASI stand behind the order of things here: a resource must outlive its children, so pollables go before
 //! streams and streams before the socket; and a socket that failed to connect is of no more use, so each attempt makes one.
 
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
+use std::sync::OnceLock;
 
 use mqtt_client::{Closed, Ready, Stream};
 use mqtt_session::{Address, Host, Instant};
@@ -36,13 +37,23 @@ struct Timer {
     pollable: Pollable,
 }
 
+impl Timer {
+    fn new(time: Instant) -> Self {
+        Self {
+            time,
+            pollable: monotonic_clock::subscribe_instant(time.as_nanos()),
+        }
+    }
+}
+
 /// A connected socket.
 pub(crate) struct TcpStream {
     /// The timer of the last wait, if its time had not come. It serves the next ones as well, which mostly want to be woken
     /// later: to make a timer and to drop it costs more than to be woken too early once.
     timer: Cell<Option<Timer>>,
     readable: Pollable,
-    writable: Pollable,
+    /// Made once it is waited for, which is seldom.
+    writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
     _socket: TcpSocket,
@@ -60,16 +71,32 @@ impl TcpStream {
         deadline: Instant,
         slot: Slot,
     ) -> Result<Self, String> {
-        let network = instance_network();
-        let ips = resolve(&network, &address.host, deadline)?;
+        static NETWORK: OnceLock<Network> = OnceLock::new();
+        let network = NETWORK.get_or_init(instance_network);
+        let ips = resolve(network, &address.host, deadline)?;
 
         let mut failures = String::new();
         for (tried, ip) in ips.iter().enumerate() {
             // Each address gets its share of the time that is left, lest a dead first one takes it all.
-            let now = now();
-            let share = deadline.saturating_duration_since(now) / (ips.len() - tried) as u32;
-            match Self::connect_ip(&network, *ip, address.port, now + share) {
-                Ok(connected) => return Ok(Self::new(connected, slot)),
+            let deadline = match ips.len() - tried {
+                1 => deadline,
+                left => {
+                    let now = now();
+                    now + deadline.saturating_duration_since(now) / left as u32
+                }
+            };
+            match connect_ip(network, *ip, address.port, deadline) {
+                Ok((socket, input, output, timer)) => {
+                    return Ok(Self {
+                        timer: Cell::new(Some(timer)),
+                        readable: input.subscribe(),
+                        writable: OnceCell::new(),
+                        input,
+                        output,
+                        _socket: socket,
+                        _slot: slot,
+                    });
+                }
                 Err(error) => {
                     let reason = reason(error);
                     // Often it is the same for all.
@@ -88,58 +115,50 @@ impl TcpStream {
         Err(failures)
     }
 
-    fn connect_ip(
-        network: &Network,
-        ip: IpAddress,
-        port: u16,
-        deadline: Instant,
-    ) -> Result<(TcpSocket, InputStream, OutputStream), ErrorCode> {
-        let (family, address) = match ip {
-            IpAddress::Ipv4(address) => (
-                IpAddressFamily::Ipv4,
-                IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address }),
-            ),
-            IpAddress::Ipv6(address) => (
-                IpAddressFamily::Ipv6,
-                IpSocketAddress::Ipv6(Ipv6SocketAddress {
-                    port,
-                    flow_info: 0,
-                    address,
-                    scope_id: 0,
-                }),
-            ),
-        };
-        let socket = create_tcp_socket(family)?;
-        socket.start_connect(network, address)?;
-        let connected = socket.subscribe();
-        let (input, output) = loop {
-            if !wait_for(&connected, deadline) {
-                return Err(ErrorCode::Timeout);
-            }
-            match socket.finish_connect() {
-                Err(ErrorCode::WouldBlock) => {}
-                result => break result?,
-            }
-        };
-        drop(connected);
-        Ok((socket, input, output))
-    }
-
-    fn new((socket, input, output): (TcpSocket, InputStream, OutputStream), slot: Slot) -> Self {
-        Self {
-            timer: Cell::new(None),
-            readable: input.subscribe(),
-            writable: output.subscribe(),
-            input,
-            output,
-            _socket: socket,
-            _slot: slot,
-        }
-    }
-
     /// Whether what was written is not out yet, so that dropping this stream could take long.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.writable_len(), Ok(0))
+    }
+}
+
+/// Connects to one address by `deadline`, and hands over the timer of it.
+fn connect_ip(
+    network: &Network,
+    ip: IpAddress,
+    port: u16,
+    deadline: Instant,
+) -> Result<(TcpSocket, InputStream, OutputStream, Timer), ErrorCode> {
+    let (family, address) = match ip {
+        IpAddress::Ipv4(address) => (
+            IpAddressFamily::Ipv4,
+            IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address }),
+        ),
+        IpAddress::Ipv6(address) => (
+            IpAddressFamily::Ipv6,
+            IpSocketAddress::Ipv6(Ipv6SocketAddress {
+                port,
+                flow_info: 0,
+                address,
+                scope_id: 0,
+            }),
+        ),
+    };
+    let socket = create_tcp_socket(family)?;
+    socket.start_connect(network, address)?;
+    let connected = socket.subscribe();
+    let timer = Timer::new(deadline);
+    loop {
+        poll(&[&connected, &timer.pollable]);
+        match socket.finish_connect() {
+            // Not all that is ready has something to say.
+            Err(ErrorCode::WouldBlock) if now() < deadline => {}
+            Err(ErrorCode::WouldBlock) => return Err(ErrorCode::Timeout),
+            Err(error) => return Err(error),
+            Ok((input, output)) => {
+                drop(connected);
+                return Ok((socket, input, output, timer));
+            }
+        }
     }
 }
 
@@ -163,18 +182,17 @@ impl Stream for TcpStream {
 
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
         let kept = self.timer.take().filter(|it| it.time <= deadline);
-        let timer = kept.unwrap_or_else(|| Timer {
-            time: deadline,
-            pollable: monotonic_clock::subscribe_instant(deadline.as_nanos()),
-        });
+        let timer = kept.unwrap_or_else(|| Timer::new(deadline));
         // Never empty, for which `poll` would trap.
-        let all = [&timer.pollable, &self.readable, &self.writable];
-        let ready = match (read, write) {
-            (true, true) => poll(&all),
-            (true, false) => poll(&all[..2]),
-            (false, true) => poll(&[&timer.pollable, &self.writable]),
-            (false, false) => poll(&all[..1]),
-        };
+        let mut pollables = Vec::with_capacity(3);
+        pollables.push(&timer.pollable);
+        if read {
+            pollables.push(&self.readable);
+        }
+        if write {
+            pollables.push(self.writable.get_or_init(|| self.output.subscribe()));
+        }
+        let ready = poll(&pollables);
         if !ready.contains(&0) {
             self.timer.set(Some(timer));
         }
@@ -217,22 +235,19 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
     };
     let lookup = resolve_addresses(network, name).map_err(lookup_failed)?;
     let answered = lookup.subscribe();
+    let timer = Timer::new(deadline);
     let mut addresses = Vec::new();
     loop {
         match lookup.resolve_next_address() {
             Ok(Some(address)) => addresses.push(address),
             Ok(None) => return Ok(addresses),
-            Err(ErrorCode::WouldBlock) if wait_for(&answered, deadline) => {}
+            Err(ErrorCode::WouldBlock) if now() < deadline => {
+                poll(&[&answered, &timer.pollable]);
+            }
             Err(ErrorCode::WouldBlock) => return Err(lookup_failed(ErrorCode::Timeout)),
             Err(error) => return Err(lookup_failed(error)),
         }
     }
-}
-
-/// Whether `pollable` was ready before `deadline`, by the clock: not all that is ready has something to say.
-fn wait_for(pollable: &Pollable, deadline: Instant) -> bool {
-    let timer = monotonic_clock::subscribe_instant(deadline.as_nanos());
-    poll(&[pollable, &timer]).contains(&0) && now() < deadline
 }
 
 /// Waits until `time`.

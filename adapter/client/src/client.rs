@@ -277,30 +277,32 @@ impl<N: Network> Client<N> {
         self.session.disconnect();
         if was_connected {
             self.time = None;
-            let deadline = self.now() + FAREWELL;
-            // Closing with unread input resets the connection, and the reset overtakes what was sent. So where more may
-            // come, it is read until the broker closes, as it should after DISCONNECT (3.14.4).
+            let mut deadline = None;
+            // Closing with unread input resets the connection, and the reset overtakes what was sent. So where a message could
+            // be lost by it, what comes is read until the broker closes, as it should after DISCONNECT (3.14.4).
             // Not beyond that: what is closed is always ready to be read.
             let mut lingers = self.session.should_linger();
             while self.try_write().is_ok() && (self.is_writing() || lingers) {
+                let now = self.now();
+                let deadline = *deadline.get_or_insert(now + FAREWELL);
+                if now >= deadline {
+                    break;
+                }
                 if self.wait(lingers, deadline).readable {
                     lingers = self.read();
                 }
-                if self.now() >= deadline {
-                    break;
-                }
             }
-            // What the host knows to have come in; more cannot be on its way.
-            self.read();
         }
         self.close_stream();
     }
 
     fn close_stream(&mut self) {
+        // Who takes more has handed on all that went before.
+        let is_flushed = self.room > 0;
         self.flushing = false;
         self.room = 0;
         if let Some(stream) = self.stream.take() {
-            self.network.close(stream);
+            self.network.close(stream, is_flushed);
         }
     }
 }

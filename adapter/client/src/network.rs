@@ -21,8 +21,9 @@ pub trait Network {
     /// The reason in words.
     fn connect(&self, address: &Address, deadline: Instant) -> Result<Self::Stream, String>;
 
-    /// Closes `stream` without waiting for a broker that takes no data.
-    fn close(&self, stream: Self::Stream);
+    /// Closes `stream` without waiting for a broker that takes no data. `is_flushed` is whether all that was written is known
+    /// to be with the operating system.
+    fn close(&self, stream: Self::Stream, is_flushed: bool);
 }
 
 /// A connection to a broker.

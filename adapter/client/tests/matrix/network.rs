@@ -136,7 +136,7 @@ impl Network for SimulatedNetwork {
         })
     }
 
-    fn close(&self, _: SimulatedStream) {
+    fn close(&self, _: SimulatedStream, _: bool) {
         self.0.closed.set(self.0.closed.get() + 1);
     }
 }
