@@ -56,13 +56,20 @@ pub fn build_guest(dir: &Path, target: &str, target_dir: &Path) -> Result<PathBu
     require_target(target)?;
     let mut build = guest_build(dir, target_dir);
     build.args(["--target", target]);
-    artifact(build, |message| {
-        message["filenames"]
-            .as_array()?
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|file| file.ends_with(".wasm"))
-    })
+    artifact(build, wasm_of)
+}
+
+/// Builds the example `name` of the guest in `dir`, as [`build_guest`] does.
+pub fn build_guest_example(
+    dir: &Path,
+    name: &str,
+    target: &str,
+    target_dir: &Path,
+) -> Result<PathBuf> {
+    require_target(target)?;
+    let mut build = guest_build(dir, target_dir);
+    build.args(["--target", target, "--example", name]);
+    artifact(build, wasm_of)
 }
 
 /// Builds the binary `name` of the guest in `dir` natively into `target_dir`. Returns its path.
@@ -70,6 +77,14 @@ pub fn build_native(dir: &Path, name: &str, target_dir: &Path) -> Result<PathBuf
     let mut build = guest_build(dir, target_dir);
     build.args(["--bin", name]);
     artifact(build, |message| message["executable"].as_str())
+}
+
+/// The `.wasm` among the files that cargo says to have made.
+fn wasm_of(message: &Value) -> Option<&str> {
+    let files = message["filenames"].as_array()?.iter();
+    files
+        .filter_map(Value::as_str)
+        .find(|file| file.ends_with(".wasm"))
 }
 
 fn guest_build(dir: &Path, target_dir: &Path) -> Command {

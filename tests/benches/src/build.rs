@@ -15,6 +15,8 @@ use end_to_end::{cargo, guest::Guest, process};
 /// The folder of the guest that publishes in three ways.
 const GUEST: &str = "tests/guests/benchmark";
 
+const WASIP2: &str = "wasm32-wasip2";
+
 /// All that was built.
 pub struct Build {
     /// The stock wasmtime.
@@ -29,6 +31,10 @@ pub struct Build {
     pub http: PathBuf,
     /// The same, composed.
     pub http_composed: PathBuf,
+    /// The same with raw TCP in it in place of the interface.
+    pub http_raw: PathBuf,
+    /// The same with rumqttc in it.
+    pub http_rumqttc: PathBuf,
     /// Where results go.
     pub output: PathBuf,
     guests: PathBuf,
@@ -61,10 +67,11 @@ impl Build {
 
         let source = cargo::workspace().join(GUEST);
         let guests = target.join("guests");
-        let guest = cargo::build_guest(&source, "wasm32-wasip2", &guests)?;
+        let guest = cargo::build_guest(&source, WASIP2, &guests)?;
         cargo::build_native(&source, "rumqttc", &guests)?;
         let native = cargo::build_native(&source, "raw", &guests)?;
         let http = Guest::SpinSdk5Wasip2.build()?;
+        let example = |name| cargo::build_guest_example(&source, name, WASIP2, &guests);
         let build = Self {
             wasmtime,
             native_host: built,
@@ -72,6 +79,8 @@ impl Build {
             composed: output.join("spin.composed.wasm"),
             http_composed: output.join("http.composed.wasm"),
             http,
+            http_raw: example("http-raw")?,
+            http_rumqttc: example("http-rumqttc")?,
             guests: folder(&guest),
             natives: folder(&native),
             output,

@@ -6,7 +6,7 @@
 //!
 //! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median. The results go to
 //! `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in JSON (`results.json`), and a
-//! plot of each figure in SVG. It asserts nothing of time.
+//! plot of each figure in SVG. A run of some figures alone leaves the tables of the last whole one. It asserts nothing of time.
 
 mod broker;
 mod build;
@@ -79,6 +79,7 @@ fn measure(command_line: &CommandLine) -> Result<()> {
     };
 
     let build = Build::new()?;
+    let is_whole = command_line.figures.is_empty();
     let machine = machine::described(&build)?;
     let mut figures = Vec::new();
     let mut tables = format!("{machine}.\n\n");
@@ -97,13 +98,15 @@ fn measure(command_line: &CommandLine) -> Result<()> {
             figures.push(figure);
         }
     }
-    fs::write(build.output.join("results.md"), tables)?;
-    fs::write(
-        build.output.join("results.json"),
-        serde_json::to_vec_pretty(
-            &json!({ "machine": machine, "full": command_line.full, "figures": figures }),
-        )?,
-    )?;
+    if is_whole {
+        fs::write(build.output.join("results.md"), tables)?;
+        fs::write(
+            build.output.join("results.json"),
+            serde_json::to_vec_pretty(
+                &json!({ "machine": machine, "full": command_line.full, "figures": figures }),
+            )?,
+        )?;
+    }
     eprintln!("the results are in {}", build.output.display());
     Ok(())
 }

@@ -32,10 +32,18 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
     let broker = Broker::start()?;
     // An empty client id has the broker make one; the native host must be given one, as must Spin.
     let address = format!("--env=MQTT_ADDRESS=mqtt://{}?client_id=", &broker.address);
-    let composed = |options: &[&str]| {
-        let options = [&["-Scli"], NETWORK, &[address.as_str()], options].concat();
-        Server::start(&build.wasmtime, build, &options, &build.http_composed)
+    let stock = |component: &Path, options: &[&str]| {
+        let options = [&["-Scli"], NETWORK, options].concat();
+        Server::start(&build.wasmtime, build, &options, component)
     };
+    let composed = |options: &[&str]| {
+        stock(
+            &build.http_composed,
+            &[&[address.as_str()], options].concat(),
+        )
+    };
+    let host_and_port = format!("--env=MQTT_BROKER={}", &broker.address);
+    let with_client = |component: &Path| stock(component, &[&host_and_port]);
     let native = |options: &[&str]| {
         let options = [&[address.as_str()], options].concat();
         Server::start(&build.native_host, build, &options, &build.http)
@@ -45,6 +53,8 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         ("native host, as Spin's", native(&[])?),
         ("composed, instances reused", composed(&[REUSE])?),
         ("native host, instances reused", native(&[REUSE])?),
+        ("rumqttc in the guest", with_client(&build.http_rumqttc)?),
+        ("raw TCP in the guest", with_client(&build.http_raw)?),
     ];
     let window = match depth {
         Depth::Quick => Duration::from_millis(500),
@@ -85,7 +95,7 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         })
     };
     Ok(vec![
-        figure("serve", "Requests, a new instance for each", &[0, 1])?,
+        figure("serve", "Requests, a new instance for each", &[0, 1, 4, 5])?,
         figure("serve-reuse", "Requests, instances reused", &[2, 1, 3])?,
     ])
 }
@@ -100,6 +110,8 @@ impl Server {
     fn start(host: &Path, build: &Build, options: &[&str], component: &Path) -> Result<Self> {
         let mut command = std::process::Command::new(host);
         command
+            // As a user runs it: with it, wasmtime takes a backtrace of each socket that is not ready yet.
+            .env_remove("RUST_BACKTRACE")
             .arg("serve")
             .arg(build.cache_option())
             .args(["--addr", "127.0.0.1:0"])

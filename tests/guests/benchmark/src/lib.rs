@@ -18,6 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_family = "wasm")]
+pub mod http;
+pub mod raw;
+pub mod rumqttc;
+
 /// The topic of all messages.
 pub const TOPIC: &str = "pets";
 
@@ -51,7 +56,7 @@ fn run<C: Client>() -> Result<(), String> {
         .map(|group| Group::parse(&group))
         .collect::<Result<Vec<_>, _>>()?;
     // The same for all connections, so that one can stand in for another.
-    let client_id = format!("cat{:x}", RandomState::new().hash_one(0));
+    let client_id = client_id();
     let mut client: Option<C> = None;
     for group in &groups {
         let start = Instant::now();
@@ -65,6 +70,11 @@ fn run<C: Client>() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A client id that nobody else has.
+pub fn client_id() -> String {
+    format!("cat{:x}", RandomState::new().hash_one(0))
 }
 
 struct Group {
