@@ -119,10 +119,9 @@ fn quote(argument: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::decode;
 
     fn line(text: &str, path: &str) -> Option<String> {
-        let component = Component::parse(decode(text.as_bytes()).unwrap().0.into_owned()).unwrap();
+        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
         let settings = Settings::new()
             .variable("set", Some("1".into()))
             .variable("unset_one", None);

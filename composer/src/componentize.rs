@@ -1,5 +1,7 @@
 //! Core modules as the Spin SDKs make them for `wasm32-wasip1`, turned into components.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
@@ -11,8 +13,8 @@ use wit_component::ComponentEncoder;
 
 use crate::{
     bounds::MAX_DESCRIPTIONS,
-    component::{InputError, validate},
-    guest::{Form, GuestError},
+    component::{Component, InputError, validate},
+    guest::{Form, Guest, GuestError},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
@@ -41,11 +43,11 @@ pub enum ComponentizeError {
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Makes a component of the core module `module`, and says which form it was of.
-pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError> {
+/// Makes a component of the core module `module`.
+pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     let mut sections = Vec::new();
     let mut command = false;
-    validate(module, |_, payload| {
+    validate(&module, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
                 sections.push((section.name().to_owned(), section.data()));
@@ -80,14 +82,24 @@ pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError>
         false => (Form::ReactorModule, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     };
     let encode = || {
-        ComponentEncoder::default()
-            .validate(true)
-            .module(module)?
+        let mut encoder = ComponentEncoder::default();
+        encoder.module(&module)?;
+        // It has a copy, and what it makes is another one: three are too many of what may be large.
+        drop(module);
+        encoder
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
             .encode()
     };
-    let component = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
-    Ok((component, form))
+    let bytes = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
+    let component = Component::parse(&bytes).map_err(|error| match error {
+        InputError::Invalid(source) => ComponentizeError::Encode(source.into()).into(),
+        error => GuestError::Input(error),
+    })?;
+    Ok(Guest {
+        bytes,
+        component,
+        form,
+    })
 }
 
 /// Checks that a `component-type` section is one that wit-component decodes.

@@ -1,6 +1,6 @@
 //! From an app to a component that runs on any WASI host: parse, check, plug, check again.
 
-use std::{fmt, path::Path};
+use std::{borrow::Cow, fmt, mem, path::Path};
 
 use thiserror::Error;
 use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
@@ -8,7 +8,7 @@ use wasm_metadata::Producers;
 
 use crate::{
     adapter::{Adapter, AdapterError},
-    component::{Component, InputError},
+    component::{Component, InputError, PRODUCERS},
     composition::Composition,
     guest::{Guest, GuestError},
     interface::{self, Mismatch},
@@ -23,18 +23,6 @@ use crate::{
     unbound::unbound,
     wasi::Provider,
 };
-
-/// The custom sections that tell people and registries about a component. They are repeated at the top level of a
-/// composition; all others stay where they are, in the app inside of it.
-const ANNOTATIONS: &[&str] = &[
-    "authors",
-    "description",
-    "licenses",
-    "source",
-    "homepage",
-    "revision",
-    "version",
-];
 
 /// Why an app was not composed.
 #[derive(Debug, Error)]
@@ -188,12 +176,12 @@ impl Composer {
     ///
     /// If the adapter can't take the settings.
     pub fn configured_adapter(&self) -> Result<Vec<u8>, AdapterError> {
-        let mut bytes = self.configure()?.bytes;
+        let mut bytes = self.configure()?.bytes.into_owned();
         sign(Producers::empty(), &mut bytes);
         Ok(bytes)
     }
 
-    fn configure(&self) -> Result<Component, AdapterError> {
+    fn configure(&self) -> Result<Adapter, AdapterError> {
         match &self.adapter {
             Some(adapter) => adapter.configure(&self.settings),
             None => Adapter::embedded()?.configure(&self.settings),
@@ -201,20 +189,25 @@ impl Composer {
     }
 
     /// Plugs the adapter into `app`: a component, or a core module as the Spin SDKs 3 to 5 make it for `wasm32-wasip1`,
-    /// as a binary or text.
+    /// as a binary or text. An owned `app` is moved and one that is borrowed is copied: give a `Vec` that you no longer need, and
+    /// a large app is in memory once less.
     ///
     /// # Errors
     ///
     /// Each way in which an app does not fit has its own variant of [`ComposeError`] or [`GuestError`]. Nothing is made
     /// that is not valid, lacks one of the app's exports, or imports what not every WASI 0.2 host has (unless
     /// [allowed](Self::allow_unresolved)).
-    pub fn compose(&self, app: &[u8]) -> Result<Composition, ComposeError> {
-        self.compose_guest(&Guest::parse(app)?)
+    pub fn compose<'a>(&self, app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, ComposeError> {
+        self.compose_guest(&mut Guest::parse(app.into())?)
     }
 
-    pub(crate) fn compose_guest(&self, guest: &Guest) -> Result<Composition, ComposeError> {
+    /// Composes `guest` and, unless it is refused, takes its bytes.
+    pub(crate) fn compose_guest(&self, guest: &mut Guest) -> Result<Composition, ComposeError> {
         guest.socket()?;
-        let adapter = self.configure()?;
+        let Adapter {
+            bytes: adapter_bytes,
+            component: adapter,
+        } = self.configure()?;
         let joints = joints(&guest.component, &adapter, &self.settings)?;
         let plugged: Vec<&str> = joints.iter().map(|joint| joint.import).collect();
         let leftovers = leftovers(guest, &adapter, &plugged);
@@ -240,14 +233,16 @@ impl Composer {
         // Not read back from the result, in which an app may have put some of its own beside them.
         let settings = match &self.adapter {
             None => Some(self.settings.clone()),
-            Some(_) => Settings::read(&adapter.bytes),
+            Some(_) => Settings::read(&adapter_bytes),
         };
-        let mut bytes = plug(&guest.component, &adapter, &joints)?;
+        let app = (mem::take(&mut guest.bytes), &guest.component);
+        let mut bytes = plug(app, adapter_bytes.into_owned(), &joints)?;
         annotate(&mut bytes, &guest.component);
-        let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;
+        let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
         let raised = check_imports(&guest.component, &adapter, &component, &plugged)?;
         check_exports(&guest.component, &component)?;
         Ok(Composition {
+            bytes,
             component,
             form: guest.form,
             leftovers,
@@ -325,12 +320,12 @@ fn leftovers(guest: &Guest, adapter: &Component, plugged: &[&str]) -> Vec<Leftov
 fn annotate(bytes: &mut Vec<u8>, app: &Component) {
     let mut producers = Producers::empty();
     for (name, data) in app.custom_sections() {
-        if name == "producers" {
+        if name == PRODUCERS {
             // One that can't be read is left in the app, where it is.
             if let Ok(of_app) = Producers::from_bytes(data, 0) {
                 producers.merge(&of_app);
             }
-        } else if ANNOTATIONS.contains(&name.as_str()) {
+        } else {
             CustomSection {
                 name: name.into(),
                 data: data.into(),

@@ -9,6 +9,7 @@ use crate::{
 
 /// A component with the adapter inside.
 pub struct Composition {
+    pub(crate) bytes: Vec<u8>,
     pub(crate) component: Component,
     pub(crate) form: Form,
     pub(crate) leftovers: Vec<Leftover>,
@@ -21,12 +22,12 @@ pub struct Composition {
 impl Composition {
     /// The component, a binary.
     pub fn component(&self) -> &[u8] {
-        &self.component.bytes
+        &self.bytes
     }
 
     /// The component, a binary.
     pub fn into_component(self) -> Vec<u8> {
-        self.component.bytes
+        self.bytes
     }
 
     /// What the app was.
@@ -77,7 +78,7 @@ impl Composition {
 impl fmt::Debug for Composition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Composition")
-            .field("size", &self.component.bytes.len())
+            .field("size", &self.bytes.len())
             .field("form", &self.form)
             .finish_non_exhaustive()
     }

@@ -199,13 +199,11 @@ fn only_value_types(component: &Component, item: &ComponentItem) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::decode;
 
     /// The provider of an import `name` of an interface that holds `content`.
     fn provider(name: &str, content: &str) -> Provider {
         let text = format!("(component (import \"{name}\" (instance {content})))");
-        let bytes = decode(text.as_bytes()).unwrap().0.into_owned();
-        let component = Component::parse(bytes).unwrap();
+        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
         let (name, item) = component.imports().next().unwrap();
         Provider::of(&component, name, item)
     }
