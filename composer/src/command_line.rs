@@ -42,9 +42,9 @@ impl CommandLine {
             component.exports().any(|(name, _)| {
                 InterfaceName::parse(name).is_some_and(|name| {
                     (name.package, name.interface) == (package, interface)
-                        && name
-                            .semver()
-                            .is_some_and(|version| (version.major, version.minor) == (0, 2))
+                        && name.semver().is_some_and(|version| {
+                            (version.major, version.minor) == (0, 2) && version.pre.is_empty()
+                        })
                 })
             })
         };

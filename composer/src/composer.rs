@@ -1,10 +1,11 @@
 //! From an app to a component that runs on any WASI host: parse, check, plug, check again.
 
-use std::{borrow::Cow, fmt, mem, path::Path};
+use std::{borrow::Cow, fmt, mem, path::Path, ptr};
 
 use thiserror::Error;
 use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
 use wasm_metadata::Producers;
+use wasmparser::component_types::ComponentItem;
 
 use crate::{
     adapter::{Adapter, AdapterError},
@@ -17,11 +18,12 @@ use crate::{
         VARIABLES_INTERFACE,
     },
     plug::{Joint, PlugError, plug},
+    rename::rename,
     settings::{Settings, SettingsError},
     shape::{self, Unsupported},
     types::{Comparison, Fit, Scope},
     unbound::unbound,
-    wasi::Provider,
+    wasi::{OneVersion, Provider, WasiLacks, WasiVersion},
 };
 
 /// Why an app was not composed.
@@ -45,6 +47,9 @@ pub enum ComposeError {
     /// Not every WASI 0.2 host could run the result.
     #[error("{0}")]
     Leftovers(Leftovers),
+    /// The version of WASI 0.2 that was [asked for](Composer::wasi) is too low.
+    #[error(transparent)]
+    WasiLacks(#[from] WasiLacks),
     /// The app has an import or export that no WIT world has.
     #[error("its {direction} `{name}` can't be passed through a composition: it {what}")]
     Unsupported {
@@ -134,6 +139,7 @@ pub struct Composer {
     adapter: Option<Adapter>,
     pub(crate) settings: Settings,
     allow_unresolved: bool,
+    wasi: WasiVersion,
 }
 
 impl Composer {
@@ -167,6 +173,13 @@ impl Composer {
     /// Whether imports may remain that are neither plugged nor of stable WASI 0.2. Not allowed unless set.
     pub fn allow_unresolved(mut self, allow: bool) -> Self {
         self.allow_unresolved = allow;
+        self
+    }
+
+    /// Which version of WASI 0.2 a composition imports, and has its exports of `wasi:cli/run` and `wasi:http/incoming-handler`
+    /// at: one for all, so that it runs on hosts that do not match versions by themselves. [`WasiVersion::Lowest`] unless set.
+    pub fn wasi(mut self, version: WasiVersion) -> Self {
+        self.wasi = version;
         self
     }
 
@@ -210,7 +223,10 @@ impl Composer {
         } = self.configure()?;
         let joints = joints(&guest.component, &adapter, &self.settings)?;
         let plugged: Vec<&str> = joints.iter().map(|joint| joint.import).collect();
-        let leftovers = leftovers(guest, &adapter, &plugged);
+        let imports = remaining(&guest.component, &adapter, &plugged);
+        let version = OneVersion::choose(self.wasi, imports)?;
+        let new_import = |name: &str| version.as_ref()?.import(name);
+        let leftovers = leftovers(&guest.component, &adapter, &plugged, new_import);
         if !leftovers.is_empty() && !self.allow_unresolved {
             return Err(ComposeError::Leftovers(Leftovers(leftovers)));
         }
@@ -237,16 +253,22 @@ impl Composer {
         };
         let app = (mem::take(&mut guest.bytes), &guest.component);
         let mut bytes = plug(app, adapter_bytes.into_owned(), &joints)?;
+        let new_export = |name: &str| new_export(version.as_ref()?, &guest.component, name);
+        if version.is_some() {
+            bytes = rename(&bytes, new_import, new_export).map_err(PlugError::new)?;
+        }
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
-        let raised = check_imports(&guest.component, &adapter, &component, &plugged)?;
-        check_exports(&guest.component, &component)?;
+        let mut renamed =
+            check_imports(&guest.component, &adapter, &component, &plugged, new_import)?;
+        renamed.extend(check_exports(&guest.component, &component, new_export)?);
         Ok(Composition {
             bytes,
             component,
             form: guest.form,
             leftovers,
-            raised,
+            renamed,
+            wasi: version,
             plugged: plugged.into_iter().map(String::from).collect(),
             settings,
             unbound: unbound(guest.component.imports().map(|(name, _)| name)),
@@ -292,28 +314,46 @@ fn joints<'a>(
     Ok(joints)
 }
 
-/// What will remain of the imports of `guest` and `adapter` and is not in stable WASI.
-fn leftovers(guest: &Guest, adapter: &Component, plugged: &[&str]) -> Vec<Leftover> {
-    let of = |component: &Component, of_adapter: bool| -> Vec<Leftover> {
-        component
-            .imports()
-            .filter(|(name, _)| of_adapter || !plugged.contains(name))
-            .map(|(name, item)| Leftover {
+/// What will remain of the imports of `app` and `adapter`, each with the one that it is of.
+fn remaining<'a>(
+    app: &'a Component,
+    adapter: &'a Component,
+    plugged: &[&str],
+) -> impl Iterator<Item = (&'a Component, &'a str, &'a ComponentItem)> {
+    let of_app = app.imports().filter(|(name, _)| !plugged.contains(name));
+    let of_adapter = adapter.imports();
+    let of_app = of_app.map(move |(name, item)| (app, name, item));
+    of_app.chain(of_adapter.map(move |(name, item)| (adapter, name, item)))
+}
+
+/// What of it is not in stable WASI, once it has its new names.
+fn leftovers(
+    app: &Component,
+    adapter: &Component,
+    plugged: &[&str],
+    new_import: impl Fn(&str) -> Option<String>,
+) -> Vec<Leftover> {
+    remaining(app, adapter, plugged)
+        .map(|(component, name, item)| {
+            let new = new_import(name);
+            Leftover {
                 name: name.to_owned(),
-                provider: Provider::of(component, name, item),
-                of_adapter,
-            })
-            .filter(|import| !import.provider.is_everywhere())
-            .collect()
-    };
-    let mut leftovers = of(&guest.component, false);
-    let of_adapter = of(adapter, true);
-    leftovers.extend(
-        of_adapter
-            .into_iter()
-            .filter(|import| guest.component.import(&import.name).is_none()),
-    );
-    leftovers
+                provider: Provider::of(component, new.as_deref().unwrap_or(name), item),
+                of_adapter: ptr::eq(component, adapter),
+            }
+        })
+        .filter(|it| !it.provider.is_everywhere())
+        .filter(|it| !it.of_adapter || app.import(&it.name).is_none())
+        .collect()
+}
+
+/// What the export `name` of `app` is to be called at `version`, if that is not the name of another one.
+fn new_export(version: &OneVersion, app: &Component, name: &str) -> Option<String> {
+    let new = version.export(name)?;
+    let is_taken = app
+        .exports()
+        .any(|(other, _)| other != name && compatible(other) == compatible(&new));
+    (!is_taken).then_some(new)
 }
 
 /// Adds what is to be said about the composition: what the app said, and that this tool processed it.
@@ -342,16 +382,17 @@ fn sign(mut producers: Producers, bytes: &mut Vec<u8>) {
     RawCustomSection(&producers.raw_custom_section()).append_to_component(bytes);
 }
 
-/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand there in a
-/// later compatible version.
+/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand
+/// there under a new name.
 ///
-/// wac-graph joins two versions of an interface to the higher one where one component comes with the lower and the other
-/// with the higher. Hosts do the same when they look for a provider, so nothing is lost, but it is to be known.
+/// Names are new where `new_import` has one, and where wac-graph joins two versions of an interface to the higher one, because
+/// one component comes with the lower and the other with the higher.
 fn check_imports(
     app: &Component,
     adapter: &Component,
     composed: &Component,
     plugged: &[&str],
+    new_import: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, String)>, ComposeError> {
     let changed = |name: &str| ComposeError::Changed {
         direction: "import",
@@ -361,25 +402,30 @@ fn check_imports(
     if composed.import(MQTT_INTERFACE).is_some() && adapter.import(MQTT_INTERFACE).is_none() {
         return Err(changed(MQTT_INTERFACE));
     }
-    let mut raised = Vec::new();
+    let mut renamed = Vec::new();
     for (name, _) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
-        if composed.import(name).is_some() {
-            continue;
-        }
-        let later = composed
-            .imports()
-            .map(|(other, _)| other)
-            .find(|other| compatible(name) == compatible(other));
-        match later {
-            Some(later) => raised.push((name.to_owned(), later.to_owned())),
-            None => return Err(changed(name)),
+        let new = new_import(name).unwrap_or_else(|| name.to_owned());
+        let new = match composed.import(&new) {
+            Some(_) => new,
+            None => composed
+                .imports()
+                .map(|(other, _)| other.to_owned())
+                .find(|other| compatible(name) == compatible(other))
+                .ok_or_else(|| changed(name))?,
+        };
+        if new != name {
+            renamed.push((name.to_owned(), new));
         }
     }
-    Ok(raised)
+    Ok(renamed)
 }
 
-/// Checks that the app's exports are the composition's, with the same types.
-fn check_exports(app: &Component, composed: &Component) -> Result<(), ComposeError> {
+/// Checks that the app's exports are the composition's, with the same types, and returns those that have a new name.
+fn check_exports(
+    app: &Component,
+    composed: &Component,
+    new_export: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, String)>, ComposeError> {
     let app_scope = scope(app);
     let composed_scope = scope(composed);
     let mut comparison = Comparison::new(&app_scope, &composed_scope, Fit::Exact);
@@ -387,20 +433,22 @@ fn check_exports(app: &Component, composed: &Component) -> Result<(), ComposeErr
         direction: "export",
         name: name.to_owned(),
     };
+    let mut renamed = Vec::new();
     for (name, item) in app.exports() {
+        let new = new_export(name);
         let kept = composed
-            .export(name)
+            .export(new.as_deref().unwrap_or(name))
             .is_some_and(|composed| comparison.items(item, composed));
         if !kept {
             return Err(changed(name));
         }
+        renamed.extend(new.map(|new| (name.to_owned(), new)));
     }
-    match composed
-        .exports()
-        .find(|(name, _)| app.export(name).is_none())
-    {
+    let is_expected =
+        |name: &str| app.export(name).is_some() || renamed.iter().any(|(_, new)| new == name);
+    match composed.exports().find(|(name, _)| !is_expected(name)) {
         Some((name, _)) => Err(changed(name)),
-        None => Ok(()),
+        None => Ok(renamed),
     }
 }
 

@@ -3,8 +3,13 @@
 use std::fmt;
 
 use crate::{
-    command_line::CommandLine, component::Component, composer::Leftover, guest::Form,
-    inspect::Import, settings::Settings,
+    command_line::CommandLine,
+    component::Component,
+    composer::Leftover,
+    guest::Form,
+    inspect::Import,
+    settings::Settings,
+    wasi::{OneVersion, WasiItem},
 };
 
 /// A component with the adapter inside.
@@ -13,7 +18,8 @@ pub struct Composition {
     pub(crate) component: Component,
     pub(crate) form: Form,
     pub(crate) leftovers: Vec<Leftover>,
-    pub(crate) raised: Vec<(String, String)>,
+    pub(crate) renamed: Vec<(String, String)>,
+    pub(crate) wasi: Option<OneVersion>,
     pub(crate) plugged: Vec<String>,
     pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
@@ -51,10 +57,20 @@ impl Composition {
         &self.leftovers
     }
 
-    /// The imports of the app that stand in the component in a later version of the same 0.x or x series, as pairs of
-    /// the old and the new name. That happens where the app or the adapter imports both.
-    pub fn raised_imports(&self) -> &[(String, String)] {
-        &self.raised
+    /// The imports and exports of the app that stand in the component in another version of the same 0.x or x series, as pairs
+    /// of the old and the new name.
+    pub fn renamed(&self) -> &[(String, String)] {
+        &self.renamed
+    }
+
+    /// The x of WASI 0.2.x, to which the component's imports were brought; `None` if they were [kept](crate::WasiVersion::Keep).
+    pub fn wasi_patch(&self) -> Option<u64> {
+        Some(self.wasi.as_ref()?.patch)
+    }
+
+    /// What of WASI no lower version has, so that it had to be this one.
+    pub fn wasi_reasons(&self) -> &[WasiItem] {
+        self.wasi.as_ref().map_or(&[], |wasi| &wasi.reasons)
     }
 
     /// The settings that are inside, those of an adapter that was [given](crate::Composer::adapter) included; `None` if that one

@@ -45,6 +45,7 @@ mod interface;
 mod manifest;
 mod names;
 mod plug;
+mod rename;
 mod resources;
 mod settings;
 mod shape;
@@ -68,7 +69,7 @@ pub use manifest::{
 pub use names::MQTT_INTERFACE;
 pub use plug::PlugError;
 pub use settings::{Permission, Settings, SettingsError};
-pub use wasi::Provider;
+pub use wasi::{NotAVersion, Provider, WasiItem, WasiLacks, WasiVersion};
 
 /// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].
 ///
