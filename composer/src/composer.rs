@@ -13,15 +13,15 @@ use crate::{
     composition::Composition,
     guest::{Guest, GuestError},
     interface::{self, Mismatch},
+    kept,
     names::{
-        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION,
-        VARIABLES_INTERFACE,
+        ENVIRONMENT_INTERFACE, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION, VARIABLES_INTERFACE,
+        compatible,
     },
     plug::{Joint, PlugError, plug},
     rename::rename,
     settings::{Settings, SettingsError},
     shape::{self, Unsupported},
-    types::{Comparison, Fit, Scope},
     unbound::unbound,
     wasi::{OneVersion, Provider, WasiLacks, WasiVersion},
 };
@@ -253,15 +253,17 @@ impl Composer {
         };
         let app = (mem::take(&mut guest.bytes), &guest.component);
         let mut bytes = plug(app, adapter_bytes.into_owned(), &joints)?;
-        let new_export = |name: &str| new_export(version.as_ref()?, &guest.component, name);
+        let exports = guest.component.exports().map(|(name, _)| name);
+        let new_exports = version.as_ref().map(|version| version.exports(exports));
+        let new_export = |name: &str| new_exports.as_ref()?.get(name).cloned();
         if version.is_some() {
             bytes = rename(&bytes, new_import, new_export).map_err(PlugError::new)?;
         }
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
         let mut renamed =
-            check_imports(&guest.component, &adapter, &component, &plugged, new_import)?;
-        renamed.extend(check_exports(&guest.component, &component, new_export)?);
+            kept::imports(&guest.component, &adapter, &component, &plugged, new_import)?;
+        renamed.extend(kept::exports(&guest.component, &component, new_export)?);
         Ok(Composition {
             bytes,
             component,
@@ -347,15 +349,6 @@ fn leftovers(
         .collect()
 }
 
-/// What the export `name` of `app` is to be called at `version`, if that is not the name of another one.
-fn new_export(version: &OneVersion, app: &Component, name: &str) -> Option<String> {
-    let new = version.export(name)?;
-    let is_taken = app
-        .exports()
-        .any(|(other, _)| other != name && compatible(other) == compatible(&new));
-    (!is_taken).then_some(new)
-}
-
 /// Adds what is to be said about the composition: what the app said, and that this tool processed it.
 fn annotate(bytes: &mut Vec<u8>, app: &Component) {
     let mut producers = Producers::empty();
@@ -380,99 +373,4 @@ fn annotate(bytes: &mut Vec<u8>, app: &Component) {
 fn sign(mut producers: Producers, bytes: &mut Vec<u8>) {
     producers.add("processed-by", TOOL_NAME, TOOL_VERSION);
     RawCustomSection(&producers.raw_custom_section()).append_to_component(bytes);
-}
-
-/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand
-/// there under a new name.
-///
-/// Names are new where `new_import` has one, and where wac-graph joins two versions of an interface to the higher one, because
-/// one component comes with the lower and the other with the higher.
-fn check_imports(
-    app: &Component,
-    adapter: &Component,
-    composed: &Component,
-    plugged: &[&str],
-    new_import: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<(String, String)>, ComposeError> {
-    let changed = |name: &str| ComposeError::Changed {
-        direction: "import",
-        name: name.to_owned(),
-    };
-    // An adapter that calls another one, with `allow_unresolved`, is the only reason for this to remain.
-    if composed.import(MQTT_INTERFACE).is_some() && adapter.import(MQTT_INTERFACE).is_none() {
-        return Err(changed(MQTT_INTERFACE));
-    }
-    let mut renamed = Vec::new();
-    for (name, _) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
-        let new = new_import(name).unwrap_or_else(|| name.to_owned());
-        let new = match composed.import(&new) {
-            Some(_) => new,
-            None => composed
-                .imports()
-                .map(|(other, _)| other.to_owned())
-                .find(|other| compatible(name) == compatible(other))
-                .ok_or_else(|| changed(name))?,
-        };
-        if new != name {
-            renamed.push((name.to_owned(), new));
-        }
-    }
-    Ok(renamed)
-}
-
-/// Checks that the app's exports are the composition's, with the same types, and returns those that have a new name.
-fn check_exports(
-    app: &Component,
-    composed: &Component,
-    new_export: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<(String, String)>, ComposeError> {
-    let app_scope = scope(app);
-    let composed_scope = scope(composed);
-    let mut comparison = Comparison::new(&app_scope, &composed_scope, Fit::Exact);
-    let changed = |name: &str| ComposeError::Changed {
-        direction: "export",
-        name: name.to_owned(),
-    };
-    let mut renamed = Vec::new();
-    for (name, item) in app.exports() {
-        let new = new_export(name);
-        let kept = composed
-            .export(new.as_deref().unwrap_or(name))
-            .is_some_and(|composed| comparison.items(item, composed));
-        if !kept {
-            return Err(changed(name));
-        }
-        renamed.extend(new.map(|new| (name.to_owned(), new)));
-    }
-    let is_expected =
-        |name: &str| app.export(name).is_some() || renamed.iter().any(|(_, new)| new == name);
-    match composed.exports().find(|(name, _)| !is_expected(name)) {
-        Some((name, _)) => Err(changed(name)),
-        None => Ok(renamed),
-    }
-}
-
-/// Labels each resource with the import or export that it comes from, so that one in the app is found again in the
-/// composition.
-fn scope(component: &Component) -> Scope<'_> {
-    let mut scope = Scope::new(component.types());
-    for (name, item) in component.imports().chain(component.exports()) {
-        scope.add_item(&compatible(name), name, item);
-    }
-    scope
-}
-
-/// An interface's name with only that part of its version which incompatible versions differ in.
-fn compatible(name: &str) -> String {
-    let parsed = InterfaceName::parse(name);
-    let Some((parsed, version)) = parsed.and_then(|name| Some((name, name.semver()?))) else {
-        return name.to_owned();
-    };
-    let track = match (version.major, version.minor) {
-        _ if !version.pre.is_empty() => return name.to_owned(),
-        (0, 0) => return name.to_owned(),
-        (0, minor) => format!("0.{minor}"),
-        (major, _) => major.to_string(),
-    };
-    format!("{}/{}@{track}", parsed.package, parsed.interface)
 }

@@ -42,6 +42,7 @@ mod composition;
 mod guest;
 mod inspect;
 mod interface;
+mod kept;
 mod manifest;
 mod names;
 mod plug;

@@ -93,8 +93,8 @@ fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_module_and_its_component_give_the_same_world() {
-    let from_module = compose(&module(WORLD)).unwrap();
-    let from_component = compose(&component(WORLD)).unwrap();
+    let from_module = compose(module(WORLD)).unwrap();
+    let from_component = compose(component(WORLD)).unwrap();
     assert_eq!(from_module.form(), Form::ReactorModule);
     assert_eq!(from_component.form(), Form::Component);
     assert_eq!(

@@ -3,7 +3,11 @@
 //! A guest stands at the version of the tools that made it, the adapter at 0.2.0, and a host that does not match versions by
 //! itself has one. The releases of 0.2 only add, and so one import can feed both, under any version that has all of it.
 
-use std::{fmt, str::FromStr};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    str::FromStr,
+};
 
 use thiserror::Error;
 use wasmparser::component_types::{ComponentEntityType, ComponentItem};
@@ -48,7 +52,7 @@ impl FromStr for WasiVersion {
 }
 
 /// A function or type of WASI that not every release of 0.2 has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct WasiItem {
     /// Its interface, such as `wasi:cli/exit`.
@@ -115,11 +119,13 @@ impl OneVersion {
             WasiVersion::Lowest => lowest,
             WasiVersion::Patch(patch) => patch,
         };
+        // An app may import an interface at two versions.
+        let mut seen = HashSet::new();
         if patch < lowest {
-            items.retain(|item| item.patch > patch);
+            items.retain(|item| item.patch > patch && seen.insert(item.clone()));
             return Err(WasiLacks { patch, items });
         }
-        items.retain(|item| item.patch == patch);
+        items.retain(|item| item.patch == patch && seen.insert(item.clone()));
         Ok(Some(Self {
             patch,
             reasons: items,
@@ -133,11 +139,28 @@ impl OneVersion {
         (is_stable && release.patch != self.patch).then(|| release.at(self.patch))
     }
 
-    /// What the export `name` is to be called; `None` if it keeps its name, as all do but those that hosts call. Of other
-    /// interfaces a version may demand more than is there.
-    pub(crate) fn export(&self, name: &str) -> Option<String> {
-        let is_called = ReleaseName::parse(name)?.interface()?.exported;
-        self.import(name).filter(|_| is_called)
+    /// What those of `exports` are to be called that do not keep their names: the interfaces that hosts call, unless there are
+    /// two that would have one name. Of others a version may demand more than is there.
+    pub(crate) fn exports<'a>(
+        &self,
+        exports: impl Iterator<Item = &'a str>,
+    ) -> HashMap<&'a str, String> {
+        let new = |name: &str| {
+            let is_called = ReleaseName::parse(name)?.interface()?.exported;
+            self.import(name).filter(|_| is_called)
+        };
+        let mut by_new: HashMap<String, Vec<&str>> = HashMap::new();
+        for name in exports {
+            let new = new(name).unwrap_or_else(|| name.to_owned());
+            by_new.entry(new).or_default().push(name);
+        }
+        by_new
+            .into_iter()
+            .filter_map(|(new, names)| match names[..] {
+                [name] if name != new => Some((name, new)),
+                _ => None,
+            })
+            .collect()
     }
 }
 
@@ -165,7 +188,7 @@ fn later_items(component: &Component, name: &str, item: &ComponentItem, items: &
             item: name.clone(),
             patch,
         };
-        if patch > 0 && !items.contains(&item) {
+        if patch > 0 {
             items.push(item);
         }
     }
@@ -243,7 +266,11 @@ mod tests {
 
     #[test]
     fn what_a_version_lacks_is_named() {
-        let imports = [("wasi:cli/exit@0.2.12", EXIT_WITH_CODE)];
+        let imports = [
+            ("wasi:cli/exit@0.2.6", EXIT_WITH_CODE),
+            ("wasi:cli/exit@0.2.12", EXIT_WITH_CODE),
+            ("wasi:sockets/network@0.2.11", r#"(export "network-error-code" (func))"#),
+        ];
         let asked = |patch| choose(WasiVersion::Patch(patch), &imports);
         let error = asked(11).unwrap_err();
         assert_eq!(
@@ -278,11 +305,12 @@ mod tests {
         ] {
             assert_eq!(import(kept), None, "{kept}");
         }
-        assert_eq!(
-            version.export("wasi:cli/run@0.2.0").unwrap(),
-            "wasi:cli/run@0.2.6"
-        );
-        assert_eq!(version.export("wasi:io/poll@0.2.0"), None);
+        let exports = |names: &[&'static str]| version.exports(names.iter().copied());
+        let new = HashMap::from([("wasi:cli/run@0.2.0", "wasi:cli/run@0.2.6".to_owned())]);
+        assert_eq!(exports(&["wasi:cli/run@0.2.0", "wasi:io/poll@0.2.0"]), new);
+        for other in ["wasi:cli/run@0.2.6", "wasi:cli/run@0.2.7"] {
+            assert_eq!(exports(&["wasi:cli/run@0.2.0", other]), HashMap::new());
+        }
     }
 
     #[test]
