@@ -7,9 +7,12 @@ use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wasm_encoder::{CustomSection, Section};
+use wasm_encoder::{CustomSection, Module, Section};
 use wasmparser::{BinaryReader, Payload};
-use wit_component::ComponentEncoder;
+use wit_component::{
+    ComponentEncoder,
+    metadata::{self, Bindgen},
+};
 
 use crate::{
     bounds::MAX_DESCRIPTIONS,
@@ -70,7 +73,13 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
             most: MAX_DESCRIPTIONS,
         }));
     }
+    let mut description = Module::HEADER.to_vec();
     for (name, data) in sections {
+        CustomSection {
+            name: (&name).into(),
+            data: data.into(),
+        }
+        .append_to(&mut description);
         check_metadata(data).map_err(|source| ComponentizeError::UnsupportedBindgen {
             section: name,
             source,
@@ -82,9 +91,16 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
         false => (Form::ReactorModule, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     };
     let encode = || {
+        // Given the module as it is, the encoder does the same, and all the while holds what may be large up to four times:
+        // as given, without its description, with more producers, and once more while that grows. So it gets the description
+        // alone, and then a module that it has nothing to do to.
+        let (undescribed, Bindgen { producers, .. }) = metadata::decode(&module)?;
+        let mut module = undescribed.unwrap_or(module.into_owned());
+        if let Some(producers) = producers {
+            module = producers.add_to_wasm(&module)?;
+        }
         let mut encoder = ComponentEncoder::default();
-        encoder.module(&module)?;
-        // It has a copy, and what it makes is another one: three are too many of what may be large.
+        encoder.module(&description)?.module(&module)?;
         drop(module);
         encoder
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
@@ -124,12 +140,12 @@ fn check_metadata(data: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + 
         error => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;
     // A module that holds nothing but this section: what fails now is the section.
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    let mut module = Module::HEADER.to_vec();
     CustomSection {
         name: COMPONENT_TYPE.into(),
         data: data.into(),
     }
     .append_to(&mut module);
-    wit_component::metadata::decode(&module)?;
+    metadata::decode(&module)?;
     Ok(())
 }

@@ -8,8 +8,9 @@ use wasm_encoder::{Encode, Module};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-/// What a large app has more than a small one, in bytes.
-const SIZE: usize = 16 << 20;
+/// What a large app has more than a small one, in bytes. The system's allocator keeps what is smaller than 32 MiB when it is
+/// freed, up to 64 MiB of it, and that would be all that is seen.
+const SIZE: usize = 40 << 20;
 
 /// What the figure may be off by, in bytes.
 const TOLERANCE: usize = 2 << 20;
@@ -62,7 +63,7 @@ fn most(app: &[u8], size: usize) -> usize {
 
 /// One test for all, for what the system tells is the most of all so far.
 #[test]
-fn a_byte_of_an_app_takes_three_at_most_and_of_a_module_four() {
+fn a_byte_of_an_app_takes_three_at_most() {
     let small = most(&component(), 0).max(most(&module(), 0));
 
     let mut with_module = component();
@@ -72,11 +73,9 @@ fn a_byte_of_an_app_takes_three_at_most_and_of_a_module_four() {
     with_module.extend(section);
     let large_module = [module(), debug_section(SIZE)].concat();
 
-    // wit-component alone holds a module three times for a while, the one that it is given included, and four times where the
-    // allocator can't let a vector grow where it is.
-    for (app, times) in [(with_module, 3), (large_module, 4)] {
+    for app in [with_module, large_module] {
         let more = most(&app, SIZE) - small;
-        assert!(more <= times * SIZE + TOLERANCE, "{more} bytes");
+        assert!(more <= 3 * SIZE + TOLERANCE, "{more} bytes");
         assert!(more >= SIZE, "{more} bytes are less than the app");
     }
 }

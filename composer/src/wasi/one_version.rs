@@ -269,7 +269,10 @@ mod tests {
         let imports = [
             ("wasi:cli/exit@0.2.6", EXIT_WITH_CODE),
             ("wasi:cli/exit@0.2.12", EXIT_WITH_CODE),
-            ("wasi:sockets/network@0.2.11", r#"(export "network-error-code" (func))"#),
+            (
+                "wasi:sockets/network@0.2.11",
+                r#"(export "network-error-code" (func))"#,
+            ),
         ];
         let asked = |patch| choose(WasiVersion::Patch(patch), &imports);
         let error = asked(11).unwrap_err();
