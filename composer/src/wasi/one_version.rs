@@ -136,7 +136,8 @@ impl OneVersion {
     pub(crate) fn import(&self, name: &str) -> Option<String> {
         let release = ReleaseName::parse(name)?;
         let is_stable = release.interface()?.since != Since::Draft;
-        (is_stable && release.patch != self.patch).then(|| release.at(self.patch))
+        let new = release.at(self.patch);
+        (is_stable && new != name).then_some(new)
     }
 
     /// What those of `exports` are to be called that do not keep their names: the interfaces that hosts call, unless there are
@@ -296,6 +297,10 @@ mod tests {
         let import = |name| version.import(name);
         assert_eq!(import("wasi:io/poll@0.2.0").unwrap(), "wasi:io/poll@0.2.6");
         assert_eq!(import("wasi:io/poll@0.2.12").unwrap(), "wasi:io/poll@0.2.6");
+        assert_eq!(
+            import("wasi:io/poll@0.2.6+x").unwrap(),
+            "wasi:io/poll@0.2.6"
+        );
         for kept in [
             "wasi:io/poll@0.2.6",
             "wasi:io/poll@0.3.0",

@@ -47,16 +47,12 @@ pub(crate) struct ReleaseName<'a> {
 impl<'a> ReleaseName<'a> {
     /// Takes `name` apart; `None` if it is not such a name.
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
-        let InterfaceName {
-            package, interface, ..
-        } = InterfaceName::parse(name)?;
-        let version = InterfaceName::parse(name)?.semver()?;
-        let is_release = (version.major, version.minor) == (0, 2)
-            && version.pre.is_empty()
-            && version.build.is_empty();
-        (is_release && is_package(package)).then_some(Self {
-            package,
-            interface,
+        let name = InterfaceName::parse(name)?;
+        let version = name.semver()?;
+        let is_release = (version.major, version.minor) == (0, 2) && version.pre.is_empty();
+        (is_release && is_package(name.package)).then_some(Self {
+            package: name.package,
+            interface: name.interface,
             patch: version.patch,
         })
     }
