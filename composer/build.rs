@@ -1,7 +1,8 @@
 //! Builds the adapter component, so that `cargo build` of any crate that needs it is all there is to do.
 //!
 //! A nested cargo compiles the `adapter` crate to a core module, `ComponentEncoder` makes it a component, and its imports
-//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`.
+//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it is
+//! `wasi.rs`, the table of what each release of WASI 0.2 has.
 
 use std::{
     env,
@@ -13,6 +14,9 @@ use std::{
 
 use wasmparser::{Chunk, Parser, Payload, Validator, WasmFeatures};
 use wit_component::{ComponentEncoder, DecodedWasm};
+
+#[path = "build/wasi.rs"]
+mod wasi;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -80,6 +84,8 @@ fn build() -> Result<(), Box<dyn Error>> {
     let component = without_names(&component)?;
     Validator::new_with_features(FEATURES).validate_all(&component)?;
     fs::write(out_dir.join("adapter.wasm"), component)?;
+    let table = wasi::table(&workspace.join("wit/wasi"))?;
+    fs::write(out_dir.join("wasi.rs"), table)?;
     Ok(())
 }
 

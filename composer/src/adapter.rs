@@ -1,6 +1,6 @@
 //! The component that is plugged in.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
@@ -65,18 +65,24 @@ fn list(exports: &[String]) -> String {
 
 /// A component that is fit to be plugged into a guest.
 pub(crate) struct Adapter {
+    pub(crate) bytes: Cow<'static, [u8]>,
     pub(crate) component: Component,
 }
 
 impl Adapter {
     /// The adapter that is part of this library.
     pub(crate) fn embedded() -> Result<Self, AdapterError> {
-        Self::unchecked(EMBEDDED)
+        Self::unchecked(EMBEDDED.into())
     }
 
     /// Checks `bytes`, a component as a binary or text, against the interface that the embedded adapter exports.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, AdapterError> {
-        let adapter = Self::unchecked(bytes)?;
+        let (bytes, kind) = decode(bytes.into())?;
+        if kind != Kind::Component {
+            return Err(AdapterError::NotAComponent);
+        }
+        let adapter = Self::unchecked(bytes.into_owned().into())?;
+        bounds::check(&adapter.component)?;
         let embedded = Self::embedded()?;
         interface::check(
             (&embedded.component, embedded.export()?, "Spin's interface"),
@@ -86,21 +92,16 @@ impl Adapter {
         Ok(adapter)
     }
 
-    fn unchecked(bytes: &[u8]) -> Result<Self, AdapterError> {
-        let (bytes, kind) = decode(bytes)?;
-        if kind != Kind::Component {
-            return Err(AdapterError::NotAComponent);
-        }
-        let component = Component::parse(bytes.into_owned())?;
-        bounds::check(&component)?;
-        Ok(Self { component })
+    fn unchecked(bytes: Cow<'static, [u8]>) -> Result<Self, AdapterError> {
+        let component = Component::parse(&bytes)?;
+        Ok(Self { bytes, component })
     }
 
     /// The adapter with `settings` inside. One that takes none is left as it is if they decide nothing.
-    pub(crate) fn configure(&self, settings: &Settings) -> Result<Component, AdapterError> {
+    pub(crate) fn configure(&self, settings: &Settings) -> Result<Self, AdapterError> {
         if self.component.import(SETTINGS_INTERFACE).is_none() {
             return if *settings == Settings::default() {
-                Ok(Component::parse(self.component.bytes.clone())?)
+                Self::unchecked(self.bytes.clone())
             } else {
                 Err(AdapterError::NoSettings)
             };
@@ -110,9 +111,10 @@ impl Adapter {
             import: SETTINGS_INTERFACE,
             export: SETTINGS_INTERFACE,
         };
-        let configured = plug(&self.component, &Component::parse(settings)?, &[joint])
+        let adapter = (self.bytes.to_vec(), &self.component);
+        let configured = plug(adapter, settings, &[joint])
             .map_err(|error| AdapterError::Configure(error.into()))?;
-        Ok(Component::parse(configured)?)
+        Self::unchecked(configured.into())
     }
 
     /// The MQTT interface that it exports.

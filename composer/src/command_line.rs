@@ -42,9 +42,9 @@ impl CommandLine {
             component.exports().any(|(name, _)| {
                 InterfaceName::parse(name).is_some_and(|name| {
                     (name.package, name.interface) == (package, interface)
-                        && name
-                            .semver()
-                            .is_some_and(|version| (version.major, version.minor) == (0, 2))
+                        && name.semver().is_some_and(|version| {
+                            (version.major, version.minor) == (0, 2) && version.pre.is_empty()
+                        })
                 })
             })
         };
@@ -119,10 +119,9 @@ fn quote(argument: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::decode;
 
     fn line(text: &str, path: &str) -> Option<String> {
-        let component = Component::parse(decode(text.as_bytes()).unwrap().0.into_owned()).unwrap();
+        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
         let settings = Settings::new()
             .variable("set", Some("1".into()))
             .variable("unset_one", None);

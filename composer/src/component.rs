@@ -1,6 +1,6 @@
 //! Bytes, checked to be a valid component: what stands at its top level and the types of it.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use thiserror::Error;
 use wasmparser::{
@@ -17,6 +17,21 @@ use crate::{
 /// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
 /// 40 MB; a composition needs a small multiple of its input's size in memory.
 pub const MAX_INPUT_SIZE: usize = 256 << 20;
+
+/// The custom section that tells what made a component.
+pub(crate) const PRODUCERS: &str = "producers";
+
+/// The custom sections that tell people and registries about a component. They are repeated at the top level of a
+/// composition; all others stay where they are, in the app inside of it.
+const ANNOTATIONS: &[&str] = &[
+    "authors",
+    "description",
+    "licenses",
+    "source",
+    "homepage",
+    "revision",
+    "version",
+];
 
 /// Whether two of `items` have a definition of a type in common. An alias is a definition of its own.
 fn share_definitions<'a>(
@@ -120,7 +135,7 @@ pub(crate) enum Kind {
 }
 
 /// Turns WebAssembly text into a binary, leaves a binary as it is, and says which kind it is.
-pub(crate) fn decode(input: &[u8]) -> Result<(std::borrow::Cow<'_, [u8]>, Kind), InputError> {
+pub(crate) fn decode(input: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, Kind), InputError> {
     if input.is_empty() {
         return Err(InputError::Empty);
     }
@@ -128,12 +143,13 @@ pub(crate) fn decode(input: &[u8]) -> Result<(std::borrow::Cow<'_, [u8]>, Kind),
         return Err(InputError::TooLarge);
     }
     let bytes = if input.starts_with(b"\0asm") {
-        input.into()
-    } else if looks_like_text(input) {
+        input
+    } else if looks_like_text(&input) {
         if input.len() > MAX_TEXT_SIZE {
             return Err(InputError::TextTooLarge);
         }
-        wat::parse_bytes(input).map_err(InputError::Text)?
+        let binary = wat::parse_bytes(&input).map_err(InputError::Text)?;
+        binary.into_owned().into()
     } else {
         let start = &input[..input.len().min(8)];
         return Err(InputError::NotWasm {
@@ -164,13 +180,12 @@ fn looks_like_text(input: &[u8]) -> bool {
     text.starts_with(b"(") || text.starts_with(b";;")
 }
 
-/// A valid component's top level.
+/// A valid component's top level, without the bytes, which go their own way.
 pub(crate) struct Component {
-    pub(crate) bytes: Vec<u8>,
     types: Types,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Custom sections in the order of the file.
+    /// [`PRODUCERS`] and [`ANNOTATIONS`], in the order of the file.
     custom_sections: Vec<(String, Vec<u8>)>,
     /// A component directly inside it exports [`MQTT_INTERFACE`].
     contains_adapter: bool,
@@ -178,12 +193,12 @@ pub(crate) struct Component {
 
 impl Component {
     /// Validates `bytes`, a component's, and collects its top level.
-    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, InputError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, InputError> {
         let mut imports = Vec::new();
         let mut exports = Vec::new();
         let mut custom_sections = Vec::new();
         let mut contains_adapter = false;
-        let types = validate(&bytes, |depth, payload| {
+        let types = validate(bytes, |depth, payload| {
             match payload {
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section.clone() {
@@ -200,7 +215,11 @@ impl Component {
                         contains_adapter |= export?.name.name == MQTT_INTERFACE;
                     }
                 }
-                Payload::CustomSection(section) if depth == 0 => {
+                Payload::CustomSection(section)
+                    if depth == 0
+                        && (section.name() == PRODUCERS
+                            || ANNOTATIONS.contains(&section.name())) =>
+                {
                     custom_sections.push((section.name().to_owned(), section.data().to_owned()));
                 }
                 _ => {}
@@ -208,7 +227,6 @@ impl Component {
             Ok(())
         })?;
         Ok(Self {
-            bytes,
             types,
             imports,
             exports,
@@ -362,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_cut_anywhere_but_between_sections_is_told() {
-        let (bytes, kind) = decode(COMPONENT).unwrap();
+        let (bytes, kind) = decode(COMPONENT.into()).unwrap();
         assert_eq!(kind, Kind::Component);
         let mut between = vec![8];
         validate(&bytes, |depth, payload| {
@@ -374,7 +392,7 @@ mod tests {
         .unwrap();
         assert!(between.len() > 3, "{between:?}");
         for cut in 8..bytes.len() {
-            match Component::parse(bytes[..cut].to_vec()) {
+            match Component::parse(&bytes[..cut]) {
                 Ok(_) => assert!(between.contains(&cut), "{cut} of {between:?}"),
                 Err(InputError::Truncated { size }) => assert_eq!(size, cut),
                 Err(error) => panic!("cut at {cut}: {error:?}"),
@@ -384,11 +402,10 @@ mod tests {
 
     #[test]
     fn names_and_types_stand_in_order() {
-        let (bytes, _) = decode(
-            b"(component (import \"b\" (func)) (import \"a\" (func $a)) (export \"c\" (func $a)))",
-        )
-        .unwrap();
-        let component = Component::parse(bytes.into_owned()).unwrap();
+        let bytes = wat::parse_str(
+            "(component (import \"b\" (func)) (import \"a\" (func $a)) (export \"c\" (func $a)))",
+        );
+        let component = Component::parse(&bytes.unwrap()).unwrap();
         assert_eq!(
             component
                 .imports()
@@ -408,7 +425,7 @@ mod tests {
 
     #[test]
     fn imports_with_one_definition_between_them_are_told() {
-        let parse = |text: &str| Component::parse(wat::parse_str(text).unwrap());
+        let parse = |text: &str| Component::parse(&wat::parse_str(text).unwrap());
         let imports = |first: &str, second: &str| {
             format!(
                 r#"(component
@@ -452,9 +469,9 @@ mod tests {
     #[test]
     fn deep_nesting_does_not_exhaust_the_stack() {
         for kind in [0x41, 0x42] {
-            assert!(Component::parse(nested(kind, MAX_NESTED_TYPES - 1)).is_ok());
+            assert!(Component::parse(&nested(kind, MAX_NESTED_TYPES - 1)).is_ok());
             assert!(matches!(
-                Component::parse(nested(kind, 1_000_000)),
+                Component::parse(&nested(kind, 1_000_000)),
                 Err(InputError::TooDeep)
             ));
         }

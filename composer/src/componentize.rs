@@ -1,18 +1,23 @@
 //! Core modules as the Spin SDKs make them for `wasm32-wasip1`, turned into components.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wasm_encoder::{CustomSection, Section};
+use wasm_encoder::{CustomSection, Module, Section};
 use wasmparser::{BinaryReader, Payload};
-use wit_component::ComponentEncoder;
+use wit_component::{
+    ComponentEncoder,
+    metadata::{self, Bindgen},
+};
 
 use crate::{
     bounds::MAX_DESCRIPTIONS,
-    component::{InputError, validate},
-    guest::{Form, GuestError},
+    component::{Component, InputError, validate},
+    guest::{Form, Guest, GuestError},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
@@ -41,11 +46,11 @@ pub enum ComponentizeError {
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Makes a component of the core module `module`, and says which form it was of.
-pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError> {
+/// Makes a component of the core module `module`.
+pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     let mut sections = Vec::new();
     let mut command = false;
-    validate(module, |_, payload| {
+    validate(&module, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
                 sections.push((section.name().to_owned(), section.data()));
@@ -68,7 +73,13 @@ pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError>
             most: MAX_DESCRIPTIONS,
         }));
     }
+    let mut description = Module::HEADER.to_vec();
     for (name, data) in sections {
+        CustomSection {
+            name: (&name).into(),
+            data: data.into(),
+        }
+        .append_to(&mut description);
         check_metadata(data).map_err(|source| ComponentizeError::UnsupportedBindgen {
             section: name,
             source,
@@ -80,14 +91,31 @@ pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError>
         false => (Form::ReactorModule, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     };
     let encode = || {
-        ComponentEncoder::default()
-            .validate(true)
-            .module(module)?
+        // Given the module as it is, the encoder does the same, and all the while holds what may be large up to four times:
+        // as given, without its description, with more producers, and once more while that grows. So it gets the description
+        // alone, and then a module that it has nothing to do to.
+        let (undescribed, Bindgen { producers, .. }) = metadata::decode(&module)?;
+        let mut module = undescribed.unwrap_or(module.into_owned());
+        if let Some(producers) = producers {
+            module = producers.add_to_wasm(&module)?;
+        }
+        let mut encoder = ComponentEncoder::default();
+        encoder.module(&description)?.module(&module)?;
+        drop(module);
+        encoder
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
             .encode()
     };
-    let component = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
-    Ok((component, form))
+    let bytes = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
+    let component = Component::parse(&bytes).map_err(|error| match error {
+        InputError::Invalid(source) => ComponentizeError::Encode(source.into()).into(),
+        error => GuestError::Input(error),
+    })?;
+    Ok(Guest {
+        bytes,
+        component,
+        form,
+    })
 }
 
 /// Checks that a `component-type` section is one that wit-component decodes.
@@ -112,12 +140,12 @@ fn check_metadata(data: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + 
         error => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;
     // A module that holds nothing but this section: what fails now is the section.
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    let mut module = Module::HEADER.to_vec();
     CustomSection {
         name: COMPONENT_TYPE.into(),
         data: data.into(),
     }
     .append_to(&mut module);
-    wit_component::metadata::decode(&module)?;
+    metadata::decode(&module)?;
     Ok(())
 }

@@ -1,40 +1,30 @@
 //! From an app to a component that runs on any WASI host: parse, check, plug, check again.
 
-use std::{fmt, path::Path};
+use std::{borrow::Cow, fmt, mem, path::Path, ptr};
 
 use thiserror::Error;
 use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
 use wasm_metadata::Producers;
+use wasmparser::component_types::ComponentItem;
 
 use crate::{
     adapter::{Adapter, AdapterError},
-    component::{Component, InputError},
+    component::{Component, InputError, PRODUCERS},
     composition::Composition,
     guest::{Guest, GuestError},
     interface::{self, Mismatch},
+    kept,
     names::{
-        ENVIRONMENT_INTERFACE, InterfaceName, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION,
-        VARIABLES_INTERFACE,
+        ENVIRONMENT_INTERFACE, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION, VARIABLES_INTERFACE,
+        compatible,
     },
     plug::{Joint, PlugError, plug},
+    rename::rename,
     settings::{Settings, SettingsError},
     shape::{self, Unsupported},
-    types::{Comparison, Fit, Scope},
     unbound::unbound,
-    wasi::Provider,
+    wasi::{OneVersion, Provider, WasiLacks, WasiVersion},
 };
-
-/// The custom sections that tell people and registries about a component. They are repeated at the top level of a
-/// composition; all others stay where they are, in the app inside of it.
-const ANNOTATIONS: &[&str] = &[
-    "authors",
-    "description",
-    "licenses",
-    "source",
-    "homepage",
-    "revision",
-    "version",
-];
 
 /// Why an app was not composed.
 #[derive(Debug, Error)]
@@ -57,6 +47,9 @@ pub enum ComposeError {
     /// Not every WASI 0.2 host could run the result.
     #[error("{0}")]
     Leftovers(Leftovers),
+    /// The version of WASI 0.2 that was [asked for](Composer::wasi) is too low.
+    #[error(transparent)]
+    WasiLacks(#[from] WasiLacks),
     /// The app has an import or export that no WIT world has.
     #[error("its {direction} `{name}` can't be passed through a composition: it {what}")]
     Unsupported {
@@ -146,6 +139,7 @@ pub struct Composer {
     adapter: Option<Adapter>,
     pub(crate) settings: Settings,
     allow_unresolved: bool,
+    wasi: WasiVersion,
 }
 
 impl Composer {
@@ -182,18 +176,25 @@ impl Composer {
         self
     }
 
+    /// Which version of WASI 0.2 a composition imports, and has its exports of `wasi:cli/run` and `wasi:http/incoming-handler`
+    /// at: one for all, so that it runs on hosts that do not match versions by themselves. [`WasiVersion::Lowest`] unless set.
+    pub fn wasi(mut self, version: WasiVersion) -> Self {
+        self.wasi = version;
+        self
+    }
+
     /// The adapter alone, with the settings inside: a component that exports [`MQTT_INTERFACE`] and imports WASI 0.2.0.
     ///
     /// # Errors
     ///
     /// If the adapter can't take the settings.
     pub fn configured_adapter(&self) -> Result<Vec<u8>, AdapterError> {
-        let mut bytes = self.configure()?.bytes;
+        let mut bytes = self.configure()?.bytes.into_owned();
         sign(Producers::empty(), &mut bytes);
         Ok(bytes)
     }
 
-    fn configure(&self) -> Result<Component, AdapterError> {
+    fn configure(&self) -> Result<Adapter, AdapterError> {
         match &self.adapter {
             Some(adapter) => adapter.configure(&self.settings),
             None => Adapter::embedded()?.configure(&self.settings),
@@ -201,23 +202,31 @@ impl Composer {
     }
 
     /// Plugs the adapter into `app`: a component, or a core module as the Spin SDKs 3 to 5 make it for `wasm32-wasip1`,
-    /// as a binary or text.
+    /// as a binary or text. An owned `app` is moved and one that is borrowed is copied: give a `Vec` that you no longer need, and
+    /// a large app is in memory once less.
     ///
     /// # Errors
     ///
     /// Each way in which an app does not fit has its own variant of [`ComposeError`] or [`GuestError`]. Nothing is made
     /// that is not valid, lacks one of the app's exports, or imports what not every WASI 0.2 host has (unless
     /// [allowed](Self::allow_unresolved)).
-    pub fn compose(&self, app: &[u8]) -> Result<Composition, ComposeError> {
-        self.compose_guest(&Guest::parse(app)?)
+    pub fn compose<'a>(&self, app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, ComposeError> {
+        self.compose_guest(&mut Guest::parse(app.into())?)
     }
 
-    pub(crate) fn compose_guest(&self, guest: &Guest) -> Result<Composition, ComposeError> {
+    /// Composes `guest` and, unless it is refused, takes its bytes.
+    pub(crate) fn compose_guest(&self, guest: &mut Guest) -> Result<Composition, ComposeError> {
         guest.socket()?;
-        let adapter = self.configure()?;
+        let Adapter {
+            bytes: adapter_bytes,
+            component: adapter,
+        } = self.configure()?;
         let joints = joints(&guest.component, &adapter, &self.settings)?;
         let plugged: Vec<&str> = joints.iter().map(|joint| joint.import).collect();
-        let leftovers = leftovers(guest, &adapter, &plugged);
+        let imports = remaining(&guest.component, &adapter, &plugged);
+        let version = OneVersion::choose(self.wasi, imports)?;
+        let new_import = |name: &str| version.as_ref()?.import(name);
+        let leftovers = leftovers(&guest.component, &adapter, &plugged, new_import);
         if !leftovers.is_empty() && !self.allow_unresolved {
             return Err(ComposeError::Leftovers(Leftovers(leftovers)));
         }
@@ -240,18 +249,28 @@ impl Composer {
         // Not read back from the result, in which an app may have put some of its own beside them.
         let settings = match &self.adapter {
             None => Some(self.settings.clone()),
-            Some(_) => Settings::read(&adapter.bytes),
+            Some(_) => Settings::read(&adapter_bytes),
         };
-        let mut bytes = plug(&guest.component, &adapter, &joints)?;
+        let app = (mem::take(&mut guest.bytes), &guest.component);
+        let mut bytes = plug(app, adapter_bytes.into_owned(), &joints)?;
+        let exports = guest.component.exports().map(|(name, _)| name);
+        let new_exports = version.as_ref().map(|version| version.exports(exports));
+        let new_export = |name: &str| new_exports.as_ref()?.get(name).cloned();
+        if version.is_some() {
+            bytes = rename(&bytes, new_import, new_export).map_err(PlugError::new)?;
+        }
         annotate(&mut bytes, &guest.component);
-        let component = Component::parse(bytes).map_err(ComposeError::InvalidResult)?;
-        let raised = check_imports(&guest.component, &adapter, &component, &plugged)?;
-        check_exports(&guest.component, &component)?;
+        let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
+        let mut renamed =
+            kept::imports(&guest.component, &adapter, &component, &plugged, new_import)?;
+        renamed.extend(kept::exports(&guest.component, &component, new_export)?);
         Ok(Composition {
+            bytes,
             component,
             form: guest.form,
             leftovers,
-            raised,
+            renamed,
+            wasi: version,
             plugged: plugged.into_iter().map(String::from).collect(),
             settings,
             unbound: unbound(guest.component.imports().map(|(name, _)| name)),
@@ -297,40 +316,49 @@ fn joints<'a>(
     Ok(joints)
 }
 
-/// What will remain of the imports of `guest` and `adapter` and is not in stable WASI.
-fn leftovers(guest: &Guest, adapter: &Component, plugged: &[&str]) -> Vec<Leftover> {
-    let of = |component: &Component, of_adapter: bool| -> Vec<Leftover> {
-        component
-            .imports()
-            .filter(|(name, _)| of_adapter || !plugged.contains(name))
-            .map(|(name, item)| Leftover {
+/// What will remain of the imports of `app` and `adapter`, each with the one that it is of.
+fn remaining<'a>(
+    app: &'a Component,
+    adapter: &'a Component,
+    plugged: &[&str],
+) -> impl Iterator<Item = (&'a Component, &'a str, &'a ComponentItem)> {
+    let of_app = app.imports().filter(|(name, _)| !plugged.contains(name));
+    let of_adapter = adapter.imports();
+    let of_app = of_app.map(move |(name, item)| (app, name, item));
+    of_app.chain(of_adapter.map(move |(name, item)| (adapter, name, item)))
+}
+
+/// What of it is not in stable WASI, once it has its new names.
+fn leftovers(
+    app: &Component,
+    adapter: &Component,
+    plugged: &[&str],
+    new_import: impl Fn(&str) -> Option<String>,
+) -> Vec<Leftover> {
+    remaining(app, adapter, plugged)
+        .map(|(component, name, item)| {
+            let new = new_import(name);
+            Leftover {
                 name: name.to_owned(),
-                provider: Provider::of(component, name, item),
-                of_adapter,
-            })
-            .filter(|import| !import.provider.is_everywhere())
-            .collect()
-    };
-    let mut leftovers = of(&guest.component, false);
-    let of_adapter = of(adapter, true);
-    leftovers.extend(
-        of_adapter
-            .into_iter()
-            .filter(|import| guest.component.import(&import.name).is_none()),
-    );
-    leftovers
+                provider: Provider::of(component, new.as_deref().unwrap_or(name), item),
+                of_adapter: ptr::eq(component, adapter),
+            }
+        })
+        .filter(|it| !it.provider.is_everywhere())
+        .filter(|it| !it.of_adapter || app.import(&it.name).is_none())
+        .collect()
 }
 
 /// Adds what is to be said about the composition: what the app said, and that this tool processed it.
 fn annotate(bytes: &mut Vec<u8>, app: &Component) {
     let mut producers = Producers::empty();
     for (name, data) in app.custom_sections() {
-        if name == "producers" {
+        if name == PRODUCERS {
             // One that can't be read is left in the app, where it is.
             if let Ok(of_app) = Producers::from_bytes(data, 0) {
                 producers.merge(&of_app);
             }
-        } else if ANNOTATIONS.contains(&name.as_str()) {
+        } else {
             CustomSection {
                 name: name.into(),
                 data: data.into(),
@@ -345,91 +373,4 @@ fn annotate(bytes: &mut Vec<u8>, app: &Component) {
 fn sign(mut producers: Producers, bytes: &mut Vec<u8>) {
     producers.add("processed-by", TOOL_NAME, TOOL_VERSION);
     RawCustomSection(&producers.raw_custom_section()).append_to_component(bytes);
-}
-
-/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand there in a
-/// later compatible version.
-///
-/// wac-graph joins two versions of an interface to the higher one where one component comes with the lower and the other
-/// with the higher. Hosts do the same when they look for a provider, so nothing is lost, but it is to be known.
-fn check_imports(
-    app: &Component,
-    adapter: &Component,
-    composed: &Component,
-    plugged: &[&str],
-) -> Result<Vec<(String, String)>, ComposeError> {
-    let changed = |name: &str| ComposeError::Changed {
-        direction: "import",
-        name: name.to_owned(),
-    };
-    // An adapter that calls another one, with `allow_unresolved`, is the only reason for this to remain.
-    if composed.import(MQTT_INTERFACE).is_some() && adapter.import(MQTT_INTERFACE).is_none() {
-        return Err(changed(MQTT_INTERFACE));
-    }
-    let mut raised = Vec::new();
-    for (name, _) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
-        if composed.import(name).is_some() {
-            continue;
-        }
-        let later = composed
-            .imports()
-            .map(|(other, _)| other)
-            .find(|other| compatible(name) == compatible(other));
-        match later {
-            Some(later) => raised.push((name.to_owned(), later.to_owned())),
-            None => return Err(changed(name)),
-        }
-    }
-    Ok(raised)
-}
-
-/// Checks that the app's exports are the composition's, with the same types.
-fn check_exports(app: &Component, composed: &Component) -> Result<(), ComposeError> {
-    let app_scope = scope(app);
-    let composed_scope = scope(composed);
-    let mut comparison = Comparison::new(&app_scope, &composed_scope, Fit::Exact);
-    let changed = |name: &str| ComposeError::Changed {
-        direction: "export",
-        name: name.to_owned(),
-    };
-    for (name, item) in app.exports() {
-        let kept = composed
-            .export(name)
-            .is_some_and(|composed| comparison.items(item, composed));
-        if !kept {
-            return Err(changed(name));
-        }
-    }
-    match composed
-        .exports()
-        .find(|(name, _)| app.export(name).is_none())
-    {
-        Some((name, _)) => Err(changed(name)),
-        None => Ok(()),
-    }
-}
-
-/// Labels each resource with the import or export that it comes from, so that one in the app is found again in the
-/// composition.
-fn scope(component: &Component) -> Scope<'_> {
-    let mut scope = Scope::new(component.types());
-    for (name, item) in component.imports().chain(component.exports()) {
-        scope.add_item(&compatible(name), name, item);
-    }
-    scope
-}
-
-/// An interface's name with only that part of its version which incompatible versions differ in.
-fn compatible(name: &str) -> String {
-    let parsed = InterfaceName::parse(name);
-    let Some((parsed, version)) = parsed.and_then(|name| Some((name, name.semver()?))) else {
-        return name.to_owned();
-    };
-    let track = match (version.major, version.minor) {
-        _ if !version.pre.is_empty() => return name.to_owned(),
-        (0, 0) => return name.to_owned(),
-        (0, minor) => format!("0.{minor}"),
-        (major, _) => major.to_string(),
-    };
-    format!("{}/{}@{track}", parsed.package, parsed.interface)
 }

@@ -3,16 +3,23 @@
 use std::fmt;
 
 use crate::{
-    command_line::CommandLine, component::Component, composer::Leftover, guest::Form,
-    inspect::Import, settings::Settings,
+    command_line::CommandLine,
+    component::Component,
+    composer::Leftover,
+    guest::Form,
+    inspect::Import,
+    settings::Settings,
+    wasi::{OneVersion, WasiItem},
 };
 
 /// A component with the adapter inside.
 pub struct Composition {
+    pub(crate) bytes: Vec<u8>,
     pub(crate) component: Component,
     pub(crate) form: Form,
     pub(crate) leftovers: Vec<Leftover>,
-    pub(crate) raised: Vec<(String, String)>,
+    pub(crate) renamed: Vec<(String, String)>,
+    pub(crate) wasi: Option<OneVersion>,
     pub(crate) plugged: Vec<String>,
     pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
@@ -21,12 +28,12 @@ pub struct Composition {
 impl Composition {
     /// The component, a binary.
     pub fn component(&self) -> &[u8] {
-        &self.component.bytes
+        &self.bytes
     }
 
     /// The component, a binary.
     pub fn into_component(self) -> Vec<u8> {
-        self.component.bytes
+        self.bytes
     }
 
     /// What the app was.
@@ -50,10 +57,20 @@ impl Composition {
         &self.leftovers
     }
 
-    /// The imports of the app that stand in the component in a later version of the same 0.x or x series, as pairs of
-    /// the old and the new name. That happens where the app or the adapter imports both.
-    pub fn raised_imports(&self) -> &[(String, String)] {
-        &self.raised
+    /// The imports and exports of the app that stand in the component in another version of the same 0.x or x series, as pairs
+    /// of the old and the new name.
+    pub fn renamed(&self) -> &[(String, String)] {
+        &self.renamed
+    }
+
+    /// The x of WASI 0.2.x, to which the component's imports were brought; `None` if they were [kept](crate::WasiVersion::Keep).
+    pub fn wasi_patch(&self) -> Option<u64> {
+        Some(self.wasi.as_ref()?.patch)
+    }
+
+    /// What of WASI no lower version has, so that it had to be this one.
+    pub fn wasi_reasons(&self) -> &[WasiItem] {
+        self.wasi.as_ref().map_or(&[], |wasi| &wasi.reasons)
     }
 
     /// The settings that are inside, those of an adapter that was [given](crate::Composer::adapter) included; `None` if that one
@@ -77,7 +94,7 @@ impl Composition {
 impl fmt::Debug for Composition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Composition")
-            .field("size", &self.component.bytes.len())
+            .field("size", &self.bytes.len())
             .field("form", &self.form)
             .finish_non_exhaustive()
     }

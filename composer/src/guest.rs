@@ -1,6 +1,6 @@
 //! An app that asks for MQTT: bytes, checked to be something that the adapter can be plugged into.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -9,7 +9,7 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, Compo
 
 use crate::{
     bounds,
-    component::{Component, InputError, Kind, decode},
+    component::{Component, InputError, Kind, PRODUCERS, decode},
     componentize::{ComponentizeError, componentize},
     names::{MQTT_INTERFACE, MqttName, TOOL_NAME},
     resources::resources,
@@ -86,21 +86,25 @@ pub enum Form {
 
 /// A valid app, with or without MQTT.
 pub(crate) struct Guest {
+    pub(crate) bytes: Vec<u8>,
     pub(crate) component: Component,
     pub(crate) form: Form,
 }
 
 impl Guest {
     /// Checks `app`, a component or core module as a binary or text, and makes it a component.
-    pub(crate) fn parse(app: &[u8]) -> Result<Self, GuestError> {
+    pub(crate) fn parse(app: Cow<'_, [u8]>) -> Result<Self, GuestError> {
         let (bytes, kind) = decode(app)?;
-        let (bytes, form) = match kind {
-            Kind::Component => (bytes.into_owned(), Form::Component),
-            Kind::Module => componentize(&bytes)?,
+        let guest = match kind {
+            Kind::Component => Self {
+                component: Component::parse(&bytes)?,
+                bytes: bytes.into_owned(),
+                form: Form::Component,
+            },
+            Kind::Module => componentize(bytes)?,
         };
-        let component = Component::parse(bytes)?;
-        bounds::check(&component)?;
-        Ok(Self { component, form })
+        bounds::check(&guest.component)?;
+        Ok(guest)
     }
 
     /// The import to plug the adapter into.
@@ -143,7 +147,7 @@ impl Guest {
         self.component
             .custom_sections()
             .iter()
-            .filter(|(name, _)| name == "producers")
+            .filter(|(name, _)| name == PRODUCERS)
             .filter_map(|(_, data)| Producers::from_bytes(data, 0).ok())
             .find_map(|producers| producers.get("processed-by")?.get(TOOL_NAME).cloned())
             // What we did not write does not stand in our messages.

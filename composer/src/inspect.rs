@@ -1,5 +1,7 @@
 //! What an app asks for, and what would come of composing it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::{
@@ -70,7 +72,7 @@ impl Import {
 ///
 /// If `app` is no valid WebAssembly, or a core module that does not say which interfaces it uses.
 pub fn imports_mqtt(app: &[u8]) -> Result<bool, ComposeError> {
-    let guest = Guest::parse(app)?;
+    let guest = Guest::parse(app.into())?;
     Ok(guest
         .component
         .imports()
@@ -112,10 +114,10 @@ impl Composer {
     ///
     /// Only if `app` is nothing that can be reported on: no valid WebAssembly, or a core module that does not say which
     /// interfaces it uses. If it is valid and can't be composed, the report says why in [`Inspection::socket`].
-    pub fn inspect(&self, app: &[u8]) -> Result<Inspection, ComposeError> {
-        let guest = Guest::parse(app)?;
+    pub fn inspect<'a>(&self, app: impl Into<Cow<'a, [u8]>>) -> Result<Inspection, ComposeError> {
+        let mut guest = Guest::parse(app.into())?;
         let mut imports = Import::all(&guest.component);
-        let composition = self.compose_guest(&guest);
+        let composition = self.compose_guest(&mut guest);
         for import in &mut imports {
             let is_plugged = match &composition {
                 Ok(composition) => composition.plugged().contains(&import.name),
@@ -137,7 +139,7 @@ impl Composer {
                 GuestError::AlreadyComposed { .. }
                 | GuestError::AlreadyPlugged
                 | GuestError::IsAdapter,
-            )) => Settings::read(&guest.component.bytes),
+            )) => Settings::read(&guest.bytes),
             Err(_) => Some(self.settings.clone()),
         };
         let (socket, host, unbound_imports, command) = match composition {
@@ -154,7 +156,7 @@ impl Composer {
                 ),
             ) => {
                 let command = CommandLine::of(&guest.component, settings.as_ref());
-                let unbound = unbound_in(&guest.component.bytes);
+                let unbound = unbound_in(&guest.bytes);
                 (
                     Socket::Composed { reason },
                     imports.clone(),

@@ -6,7 +6,7 @@
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let app = std::fs::read("app.wasm")?;
-//! let composition = spin_mqtt_composer::compose(&app)?;
+//! let composition = spin_mqtt_composer::compose(app)?;
 //! std::fs::write("app.composed.wasm", composition.component())?;
 //! # Ok(())
 //! # }
@@ -22,13 +22,15 @@
 //! let (id, component) = manifest.component("cats")?;
 //! let settings = manifest.settings(component, &[])?;
 //! let app = std::fs::read(component.source(id)?)?;
-//! let composition = Composer::new().settings(settings)?.compose(&app)?;
+//! let composition = Composer::new().settings(settings)?.compose(app)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Options are methods of [`Composer`], of which [`compose`] and [`inspect`] are the short forms. Nothing here reads or
 //! writes a file or prints: the `compose` command around it does. The same input gives the same bytes on every run.
+
+use std::borrow::Cow;
 
 mod adapter;
 mod bounds;
@@ -40,9 +42,11 @@ mod composition;
 mod guest;
 mod inspect;
 mod interface;
+mod kept;
 mod manifest;
 mod names;
 mod plug;
+mod rename;
 mod resources;
 mod settings;
 mod shape;
@@ -66,14 +70,14 @@ pub use manifest::{
 pub use names::MQTT_INTERFACE;
 pub use plug::PlugError;
 pub use settings::{Permission, Settings, SettingsError};
-pub use wasi::Provider;
+pub use wasi::{NotAVersion, Provider, WasiItem, WasiLacks, WasiVersion};
 
 /// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].
 ///
 /// # Errors
 ///
 /// Those of [`Composer::compose`].
-pub fn compose(app: &[u8]) -> Result<Composition, ComposeError> {
+pub fn compose<'a>(app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, ComposeError> {
     Composer::new().compose(app)
 }
 
@@ -82,6 +86,6 @@ pub fn compose(app: &[u8]) -> Result<Composition, ComposeError> {
 /// # Errors
 ///
 /// Those of [`Composer::inspect`].
-pub fn inspect(app: &[u8]) -> Result<Inspection, ComposeError> {
+pub fn inspect<'a>(app: impl Into<Cow<'a, [u8]>>) -> Result<Inspection, ComposeError> {
     Composer::new().inspect(app)
 }

@@ -53,6 +53,21 @@ impl<'a> InterfaceName<'a> {
     }
 }
 
+/// An interface's name with only that part of its version which incompatible versions differ in.
+pub(crate) fn compatible(name: &str) -> String {
+    let parsed = InterfaceName::parse(name);
+    let Some((parsed, version)) = parsed.and_then(|name| Some((name, name.semver()?))) else {
+        return name.to_owned();
+    };
+    let track = match (version.major, version.minor) {
+        _ if !version.pre.is_empty() => return name.to_owned(),
+        (0, 0) => return name.to_owned(),
+        (0, minor) => format!("0.{minor}"),
+        (major, _) => major.to_string(),
+    };
+    format!("{}/{}@{track}", parsed.package, parsed.interface)
+}
+
 /// What an import's name has to do with MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MqttName {

@@ -13,7 +13,7 @@ pub struct PlugError {
 }
 
 impl PlugError {
-    fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
         }
@@ -28,21 +28,23 @@ pub(crate) struct Joint<'a> {
 
 /// Plugs `plug` into `socket`, at `joints`. The result exports what `socket` does.
 ///
+/// The bytes of both are taken, and so an app is in memory twice at most: in the graph and in the result.
+///
 /// wac's own `plug` would do for this pair, but it joins all that fits by name and leaves out, without a word, what does
 /// not. Here what is to be joined is known, and that it fits has been checked.
 pub(crate) fn plug(
-    socket: &Component,
-    plug: &Component,
+    (socket_bytes, socket): (Vec<u8>, &Component),
+    plug_bytes: Vec<u8>,
     joints: &[Joint<'_>],
 ) -> Result<Vec<u8>, PlugError> {
     let mut graph = CompositionGraph::new();
-    let mut register = |name: &str, bytes: &[u8]| {
+    let mut register = |name: &str, bytes: Vec<u8>| {
         let package =
             Package::from_bytes(name, None, bytes, graph.types_mut()).map_err(PlugError::new)?;
         graph.register_package(package).map_err(PlugError::new)
     };
-    let socket_package = register("spin-mqtt:socket", &socket.bytes)?;
-    let plug_package = register("spin-mqtt:plug", &plug.bytes)?;
+    let socket_package = register("spin-mqtt:socket", socket_bytes)?;
+    let plug_package = register("spin-mqtt:plug", plug_bytes)?;
 
     // The socket first: where both import an interface in compatible versions, wac makes them one import, and under the
     // name that it meets first. So an app's imports keep their names, and the adapter, at 0.2.0, takes what is there.

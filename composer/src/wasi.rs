@@ -1,55 +1,17 @@
 //! Which imports any WASI 0.2 host provides, and who may provide the others.
 
+mod one_version;
+mod releases;
+
 use std::fmt;
 
 use serde::Serialize;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
 
+pub(crate) use self::one_version::OneVersion;
+pub use self::one_version::{NotAVersion, WasiItem, WasiLacks, WasiVersion};
+use self::releases::{NEWEST, ReleaseName, Since};
 use crate::{component::Component, names::InterfaceName};
-
-/// The interfaces that a host of WASI 0.2.0 provides. Those that a component exports (`wasi:cli/run`,
-/// `wasi:http/incoming-handler`) are not among them: no host provides them.
-const STABLE: &[(&str, &[&str])] = &[
-    ("wasi:io", &["error", "poll", "streams"]),
-    ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
-    ("wasi:random", &["random", "insecure", "insecure-seed"]),
-    ("wasi:filesystem", &["types", "preopens"]),
-    (
-        "wasi:sockets",
-        &[
-            "network",
-            "instance-network",
-            "ip-name-lookup",
-            "tcp",
-            "tcp-create-socket",
-            "udp",
-            "udp-create-socket",
-        ],
-    ),
-    (
-        "wasi:cli",
-        &[
-            "environment",
-            "exit",
-            "stdin",
-            "stdout",
-            "stderr",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stdin",
-            "terminal-stdout",
-            "terminal-stderr",
-        ],
-    ),
-    ("wasi:http", &["types", "outgoing-handler"]),
-];
-
-/// Functions that later 0.2 releases added to stable interfaces behind a gate (`@unstable` in their WIT), which hosts
-/// keep shut.
-const GATED: &[(&str, &str, &str)] = &[
-    ("wasi:cli", "exit", "exit-with-code"),
-    ("wasi:sockets", "network", "network-error-code"),
-];
 
 /// Who can provide an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,6 +30,18 @@ pub enum Provider {
     Gated {
         /// The function that was added.
         function: String,
+    },
+    /// Only a host of a later release of WASI 0.2 than the one that the import names.
+    Later {
+        /// The function or type that the named release lacks.
+        item: String,
+        /// The first release that has it.
+        version: String,
+    },
+    /// No host, as far as is known here.
+    Unknown {
+        /// The function or type that no known release of WASI 0.2 has.
+        item: String,
     },
     /// Only a host that still has this snapshot from before WASI 0.2.0.
     Snapshot,
@@ -100,32 +74,56 @@ impl Provider {
                 false => Self::Other,
             };
         }
-        let stable_package = STABLE
-            .iter()
-            .find(|(package, _)| *package == interface.package);
-        let Some(version) = interface.semver() else {
-            return Self::Draft;
-        };
-        match (stable_package, version.major, version.minor) {
-            (_, 0, 3) => Self::Wasi03,
-            (Some((_, interfaces)), 0, 2) => {
-                if !version.pre.is_empty() {
-                    Self::Snapshot
-                } else if interfaces.contains(&interface.interface) {
-                    match gated_function(component, interface, item) {
-                        Some(function) => Self::Gated {
-                            function: function.to_owned(),
-                        },
-                        None => Self::Wasi,
-                    }
-                } else if ["run", "incoming-handler"].contains(&interface.interface) {
-                    Self::Component
-                } else {
-                    Self::Draft
-                }
+        if let Some(name) = ReleaseName::parse(name) {
+            return Self::of_release(component, name, item);
+        }
+        match interface.semver() {
+            Some(version) if (version.major, version.minor) == (0, 3) => Self::Wasi03,
+            Some(version)
+                if (version.major, version.minor) == (0, 2)
+                    && releases::is_package(interface.package) =>
+            {
+                Self::Snapshot
             }
             _ => Self::Draft,
         }
+    }
+
+    /// The same for an interface of a release of WASI 0.2.
+    fn of_release(component: &Component, name: ReleaseName<'_>, item: &ComponentItem) -> Self {
+        let Some(interface) = name.interface() else {
+            return Self::Draft;
+        };
+        if interface.exported {
+            return Self::Component;
+        }
+        let ComponentEntityType::Instance(id) = item.ty else {
+            return Self::Other;
+        };
+        if interface.since == Since::Draft {
+            return Self::Draft;
+        }
+        let exports = &component.types()[id].exports;
+        let is_function = |item: &ComponentItem| matches!(item.ty, ComponentEntityType::Func(_));
+        // A type that is new came with the function that has use for it, and this is what people know.
+        let (functions, types) = exports
+            .iter()
+            .partition::<Vec<_>, _>(|(_, it)| is_function(it));
+        functions
+            .into_iter()
+            .chain(types)
+            .find_map(|(item, _)| match interface.item(item) {
+                Some(Since::Release(patch)) if patch <= name.patch => None,
+                Some(Since::Release(patch)) => Some(Self::Later {
+                    item: item.clone(),
+                    version: releases::version(patch).to_string(),
+                }),
+                Some(Since::Draft) => Some(Self::Gated {
+                    function: item.clone(),
+                }),
+                None => Some(Self::Unknown { item: item.clone() }),
+            })
+            .unwrap_or(Self::Wasi)
     }
 
     /// Whether the import may remain in a component that is to run on any WASI 0.2 host.
@@ -147,8 +145,16 @@ impl fmt::Display for Provider {
                     "its function `{function}` is a draft: only hosts that opt in to it provide it"
                 )
             }
+            Self::Later { item, version } => {
+                write!(f, "its `{item}` is in WASI {version} and later alone")
+            }
+            Self::Unknown { item } => write!(
+                f,
+                "its `{item}` is in no WASI 0.2 up to {}, the newest that is known here",
+                releases::version(NEWEST)
+            ),
             Self::Snapshot => f.write_str(
-                "a snapshot from before WASI 0.2.0, by an old SDK: rebuild with a newer one",
+                "a snapshot from before WASI 0.2.0, by an old SDK: rebuild with spin-sdk 3, 4 or 5",
             ),
             Self::Wasi03 => f.write_str("WASI 0.3: only hosts of WASI 0.3 provide it"),
             Self::Spin => f.write_str("only a Spin host provides it"),
@@ -160,24 +166,6 @@ impl fmt::Display for Provider {
             ),
         }
     }
-}
-
-fn gated_function(
-    component: &Component,
-    name: InterfaceName<'_>,
-    item: &ComponentItem,
-) -> Option<&'static str> {
-    let ComponentEntityType::Instance(id) = item.ty else {
-        return None;
-    };
-    let exports = &component.types()[id].exports;
-    GATED
-        .iter()
-        .find(|(package, interface, function)| {
-            (*package, *interface) == (name.package, name.interface)
-                && exports.contains_key(*function)
-        })
-        .map(|(_, _, function)| *function)
 }
 
 /// Whether `item` is a value type, or an interface of nothing but value types. Such an import names types for others to
@@ -199,18 +187,17 @@ fn only_value_types(component: &Component, item: &ComponentItem) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::decode;
 
     /// The provider of an import `name` of an interface that holds `content`.
     fn provider(name: &str, content: &str) -> Provider {
         let text = format!("(component (import \"{name}\" (instance {content})))");
-        let bytes = decode(text.as_bytes()).unwrap().0.into_owned();
-        let component = Component::parse(bytes).unwrap();
+        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
         let (name, item) = component.imports().next().unwrap();
         Provider::of(&component, name, item)
     }
 
-    const FUNCTION: &str = "(export \"f\" (func))";
+    /// What `wasi:io/streams` has, and `wasi:http/types` as well.
+    const RESOURCE: &str = "(export \"pollable\" (type (sub resource)))";
 
     #[test]
     fn stable_wasi_is_told_from_the_rest() {
@@ -234,21 +221,49 @@ mod tests {
             ("acme:shop/cart@0.2.0", Provider::Other),
             ("cart", Provider::Other),
         ] {
-            assert_eq!(provider(name, FUNCTION), expected, "{name}");
+            assert_eq!(provider(name, RESOURCE), expected, "{name}");
         }
     }
 
     #[test]
-    fn a_gated_function_makes_a_draft() {
+    fn what_a_release_lacks_is_told() {
+        let function = |interface: &str, function: &str| {
+            provider(interface, &format!("(export \"{function}\" (func))"))
+        };
         assert_eq!(
-            provider(
-                "wasi:cli/exit@0.2.6",
-                "(export \"exit-with-code\" (func (param \"status-code\" u8)))"
-            ),
+            function("wasi:sockets/network@0.2.6", "network-error-code"),
             Provider::Gated {
-                function: "exit-with-code".to_owned()
+                function: "network-error-code".to_owned()
             }
         );
+        let exit_with_code = |interface| function(interface, "exit-with-code");
+        assert_eq!(exit_with_code("wasi:cli/exit@0.2.12"), Provider::Wasi);
+        assert_eq!(
+            exit_with_code("wasi:cli/exit@0.2.6"),
+            Provider::Later {
+                item: "exit-with-code".to_owned(),
+                version: "0.2.12".to_owned()
+            }
+        );
+        for interface in ["wasi:cli/exit@0.2.0", "wasi:cli/exit@0.2.99"] {
+            let unknown = Provider::Unknown {
+                item: "fly".to_owned(),
+            };
+            assert_eq!(function(interface, "fly"), unknown);
+        }
+        // The function is what people know, the type comes along with it.
+        let both = r#"(type $t u32) (export "altitude" (type (eq $t))) (export "fly" (func))"#;
+        assert_eq!(
+            provider("wasi:cli/exit@0.2.0", both),
+            Provider::Unknown {
+                item: "fly".to_owned()
+            }
+        );
+        let name = "wasi:cli/exit@0.2.0";
+        let bytes = wat::parse_str(format!("(component (import \"{name}\" (func)))")).unwrap();
+        let component = Component::parse(&bytes).unwrap();
+        let item = component.import(name).unwrap();
+        assert_eq!(Provider::of(&component, name, item), Provider::Other);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, compose, inspect,
+    ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, WasiVersion, compose, inspect,
 };
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 use wasm_metadata::Producers;
@@ -93,8 +93,8 @@ fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_module_and_its_component_give_the_same_world() {
-    let from_module = compose(&module(WORLD)).unwrap();
-    let from_component = compose(&component(WORLD)).unwrap();
+    let from_module = compose(module(WORLD)).unwrap();
+    let from_component = compose(component(WORLD)).unwrap();
     assert_eq!(from_module.form(), Form::ReactorModule);
     assert_eq!(from_component.form(), Form::Component);
     assert_eq!(
@@ -106,7 +106,8 @@ fn a_module_and_its_component_give_the_same_world() {
 #[test]
 fn the_result_is_valid_and_keeps_the_apps_names() {
     let app = component(WORLD);
-    let composition = compose(&app).unwrap();
+    let composition = Composer::new().wasi(WasiVersion::Keep).compose(&app);
+    let composition = composition.unwrap();
     Validator::new()
         .validate_all(composition.component())
         .unwrap();
@@ -129,7 +130,7 @@ fn the_result_is_valid_and_keeps_the_apps_names() {
             .count(),
         1
     );
-    assert_eq!(composition.raised_imports(), []);
+    assert_eq!(composition.renamed(), []);
 }
 
 #[test]
@@ -210,7 +211,8 @@ fn the_adapter_works_with_wac_plug() {
     wac_graph::plug(&mut graph, vec![plug], socket).unwrap();
     let plugged = graph.encode(EncodeOptions::default()).unwrap();
 
-    let ours = compose(&app).unwrap();
+    let ours = Composer::new().wasi(WasiVersion::Keep).compose(&app);
+    let ours = ours.unwrap();
     assert_eq!(names(&plugged), names(ours.component()));
     // And what wac has plugged is known to need nothing more.
     assert!(matches!(
@@ -248,22 +250,5 @@ fn another_adapter_is_the_one_inside() {
             .component()
             .windows(6)
             .any(|window| window == b"cat!!!")
-    );
-}
-
-#[test]
-fn two_versions_of_an_interface_are_reported_if_they_become_one() {
-    let app = r#"(component
-        (import "fermyon:spin/mqtt@2.0.0" (instance))
-        (import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))
-        (import "wasi:random/insecure@0.2.3" (instance (export "get-insecure-random-u64" (func (result u64)))))
-    )"#;
-    let composition = compose(app.as_bytes()).unwrap();
-    assert_eq!(
-        composition.raised_imports(),
-        [(
-            "wasi:random/insecure@0.2.0".to_owned(),
-            "wasi:random/insecure@0.2.3".to_owned()
-        )]
     );
 }

@@ -74,9 +74,10 @@ fn run_app(app: &Path, options: &Options) -> Result<()> {
     };
     let bytes = input::read(app)?;
     input::check_no_manifest(app, &bytes)?;
+    let app_size = bytes.len();
     check_output(&output, [Some(app), options.plug.adapter.as_deref()])?;
     let composition = configured(input::composer(&options.plug)?, settings)?
-        .compose(&bytes)
+        .compose(bytes)
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot compose `{}`", app.display()))?;
     output::write(&output, composition.component())?;
@@ -84,7 +85,7 @@ fn run_app(app: &Path, options: &Options) -> Result<()> {
         let summary = Summary {
             composition: &composition,
             app,
-            app_size: bytes.len(),
+            app_size,
             output: &output,
             manifest: None,
         };

@@ -80,7 +80,9 @@ fn read_bounded(input: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 
 /// A composer as the options have it.
 pub(super) fn composer(options: &PlugOptions) -> Result<Composer> {
-    let composer = Composer::new().allow_unresolved(options.allow_unresolved);
+    let composer = Composer::new()
+        .allow_unresolved(options.allow_unresolved)
+        .wasi(options.wasi);
     match &options.adapter {
         None => Ok(composer),
         Some(path) => composer

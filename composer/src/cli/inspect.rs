@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let bytes = input::read(app)?;
     input::check_no_manifest(app, &bytes)?;
     let inspection = configured(input::composer(&options.plug)?, settings)?
-        .inspect(&bytes)
+        .inspect(bytes)
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;
     let file = match &inspection.socket {

@@ -1,7 +1,7 @@
 //! `compose spin.toml`: which components, from which files, into which.
 
 use std::{
-    fs,
+    fs, mem,
     path::{Path, PathBuf},
 };
 
@@ -78,12 +78,16 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
     };
 
     let variables = options.settings.values();
-    let local_sources: Vec<PathBuf> = manifest
+    let local_sources = manifest
         .components()
-        .filter_map(|(id, component)| Some(sources.folder.join(component.source(id).ok()?)))
+        .filter_map(|(id, component)| Some(sources.folder.join(component.source(id).ok()?)));
+    let all_sources: Vec<PathBuf> = targets
+        .iter()
+        .map(|target| target.source.clone())
+        .chain(local_sources)
         .collect();
     let mut composed = Vec::new();
-    for target in &targets {
+    for mut target in targets {
         let output = match &options.output {
             Some(output) if !options.manifest.all => output.clone(),
             _ => {
@@ -105,20 +109,21 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         let adapter = options.plug.adapter.as_deref();
         check_output(&output, [Some(path), adapter])?;
         // Also those of other components.
-        for source in targets
-            .iter()
-            .map(|target| &target.source)
-            .chain(&local_sources)
-        {
-            check_output(&output, [Some(source.as_path())])?;
-        }
+        check_output(&output, all_sources.iter().map(|source| Some(&**source)))?;
         let composer = input::composer(&options.plug)?;
-        let composition = compose(composer, &manifest, target, &variables, &options.settings)
-            .with_context(|| {
-                let (id, path) = (target.id, path.display());
-                format!("cannot compose the component `{id}` of `{path}`")
-            })?;
-        composed.push((target, output, composition));
+        let app_size = target.bytes.len();
+        let composition = compose(
+            composer,
+            &manifest,
+            &mut target,
+            &variables,
+            &options.settings,
+        )
+        .with_context(|| {
+            let (id, path) = (target.id, path.display());
+            format!("cannot compose the component `{id}` of `{path}`")
+        })?;
+        composed.push((target, app_size, output, composition));
     }
 
     // Nothing is written before all is known to be fine.
@@ -126,13 +131,13 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     }
-    for (target, output, composition) in &composed {
+    for (target, app_size, output, composition) in &composed {
         output::write(output, composition.component())?;
         if !options.quiet {
             let summary = Summary {
                 composition,
                 app: &target.source,
-                app_size: target.bytes.len(),
+                app_size: *app_size,
                 output,
                 manifest: Some((&manifest, target.id, target.component)),
             };
@@ -147,17 +152,18 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Composes `target`, whose bytes it takes.
 fn compose(
     composer: Composer,
     manifest: &Manifest,
-    target: &Target<'_>,
+    target: &mut Target<'_>,
     variables: &[(String, String)],
     options: &SettingsOptions,
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
     let composer = composer.settings(options.add_to(settings))?;
     let composition = composer
-        .compose(&target.bytes)
+        .compose(mem::take(&mut target.bytes))
         .map_err(|error| error.in_file(&target.source))?;
     Ok(composition)
 }

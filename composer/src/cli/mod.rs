@@ -18,6 +18,7 @@ use std::{
 
 use anyhow::anyhow;
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use spin_mqtt_composer::WasiVersion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,6 +85,11 @@ struct PlugOptions {
     /// Let imports remain that are neither plugged nor in stable WASI 0.2.
     #[arg(long)]
     allow_unresolved: bool,
+
+    /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
+    /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
+    #[arg(long, value_name = "VERSION", default_value = "lowest")]
+    wasi: WasiVersion,
 }
 
 /// Ends the process as clap does for a wrong command line.

@@ -85,6 +85,9 @@ fn help(error: &ComposeError) -> Option<&'static str> {
         ComposeError::Leftovers(_) => {
             Some("for a host that has them, let them remain with `--allow-unresolved`")
         }
+        ComposeError::WasiLacks(_) => {
+            Some("ask for a later version, or leave `--wasi` out to get the lowest that has it all")
+        }
         ComposeError::Guest(error) => match error {
             GuestError::Componentize(ComponentizeError::NoComponentType) => Some(
                 "build it as a Spin application's component, with spin-sdk 3, 4 or 5, or give a component",

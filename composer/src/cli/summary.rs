@@ -30,9 +30,7 @@ impl Summary<'_> {
         for import in composition.plugged() {
             line("plugged", import);
         }
-        for (old, new) in composition.raised_imports() {
-            line("note", &format!("the import {old} is now {new}"));
-        }
+        self.versions();
         for import in composition.leftovers() {
             line("leftover", &format!("{}: {}", import.name, import.provider));
         }
@@ -68,6 +66,39 @@ impl Summary<'_> {
             size(self.composition.component().len()),
         );
         line("composed", &text);
+    }
+
+    /// What stands at another version of WASI than in the app, and why at this one.
+    fn versions(&self) {
+        let composition = self.composition;
+        let renamed = composition.renamed();
+        let Some(patch) = composition.wasi_patch() else {
+            for (old, new) in renamed {
+                line("note", &format!("the import {old} is now {new}"));
+            }
+            return;
+        };
+        let mut versions: Vec<_> = renamed
+            .iter()
+            .filter_map(|(old, _)| Some(old.split_once('@')?.1))
+            .collect();
+        if versions.is_empty() {
+            return;
+        }
+        versions.sort_by_key(|version| (version.len(), *version));
+        versions.dedup();
+        let reasons: Vec<_> = composition
+            .wasi_reasons()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let reason = match reasons.join(", ").as_str() {
+            "" => String::new(),
+            reasons => format!(", which has {reasons}"),
+        };
+        let versions = versions.join(", ");
+        let text = format!("what the app has at WASI {versions} is now at 0.2.{patch}{reason}");
+        line("note", &text);
     }
 
     /// What it may reach, and who sees to that.

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_generated_is_valid_and_exports_the_settings_alone() {
         for settings in [Settings::new(), settings()] {
-            let component = Component::parse(settings.component().unwrap()).unwrap();
+            let component = Component::parse(&settings.component().unwrap()).unwrap();
             assert_eq!(component.imports().count(), 0);
             let exports: Vec<_> = component.exports().map(|(name, _)| name).collect();
             assert_eq!(exports, [SETTINGS_INTERFACE]);

@@ -1,9 +1,16 @@
-//! What a composed component asks of its host: stable WASI 0.2, and nothing else.
+//! What a composed component asks of its host: stable WASI 0.2 at one version, and nothing else.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Result, bail, ensure};
-use end_to_end::{compose, guest::Guest};
+use end_to_end::{
+    broker::{Access, Kind},
+    compose::{self, Composed},
+    guest::Guest,
+    host::Serve,
+    probe::Qos,
+    subscriber::Subscriber,
+};
 use wit_component::DecodedWasm;
 
 #[test]
@@ -33,6 +40,57 @@ fn only_stable_wasi_is_left_to_import() -> Result<()> {
                 .any(|import| import.starts_with("wasi:sockets/tcp@")),
             "{guest:?} has no way to a broker: {imports:?}"
         );
+    }
+    Ok(())
+}
+
+/// A host that takes versions as they are, and has one, has each of these or none.
+#[test]
+fn all_of_wasi_is_at_one_version() -> Result<()> {
+    for guest in [Guest::HTTP.as_slice(), &[Guest::Probe]].concat() {
+        // As the README has it.
+        let lowest = match guest {
+            Guest::SpinSdk5Wasip1 | Guest::SpinSdk5Wasip2 => "0.2.1",
+            _ => "0.2.0",
+        };
+        for (asked, expected) in [("lowest", lowest), ("0.2.4", "0.2.4"), ("0.2.12", "0.2.12")] {
+            let composed = Composed::new(guest, &["--wasi", asked])?;
+            let (imports, exports) = interfaces(&composed.path())?;
+            let names: Vec<_> = imports.iter().chain(&exports).collect();
+            let versions: BTreeSet<_> = names
+                .iter()
+                .filter_map(|name| Some(name.split_once('@')?.1))
+                .collect();
+            ensure!(
+                versions.iter().eq([&expected]),
+                "{guest:?}, {asked}: {names:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_works_at_another_version_with_its_settings() -> Result<()> {
+    let broker = Kind::Embedded.start(Access::Open)?;
+    let subscriber = Subscriber::start(broker.address(), Access::Open, "pets", Qos::AtLeastOnce)?;
+    let environment = format!("MQTT_ADDRESS={}", broker.url());
+    for guest in Guest::HTTP {
+        for version in ["0.2.1", "0.2.12"] {
+            let options = [
+                "--wasi",
+                version,
+                "--env",
+                &environment,
+                "--allow-host",
+                &broker.url(),
+            ];
+            let composed = Composed::new(guest, &options)?;
+            let serve = Serve::start(&composed.path(), &[])?;
+            let (status, text) = serve.post(version.as_bytes())?;
+            ensure!(status == 200, "{guest:?} at {version}: {status} {text}");
+            ensure!(subscriber.next()?.payload == version.as_bytes());
+        }
     }
     Ok(())
 }

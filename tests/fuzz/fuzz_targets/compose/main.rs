@@ -8,7 +8,9 @@ mod worlds;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use spin_mqtt_composer::{Composer, Composition, MQTT_INTERFACE, Settings, Socket};
+use spin_mqtt_composer::{
+    Composer, Composition, MQTT_INTERFACE, Provider, Settings, Socket, WasiVersion,
+};
 use wasmparser::{Validator, WasmFeatures};
 
 /// As `compose app.wasm` has it.
@@ -18,6 +20,7 @@ static PLAIN: LazyLock<Composer> = LazyLock::new(composer);
 static FULL: LazyLock<Composer> = LazyLock::new(|| {
     composer()
         .allow_unresolved(true)
+        .wasi(WasiVersion::Keep)
         .settings(settings())
         .expect("the settings are valid")
 });
@@ -53,12 +56,17 @@ fuzz_target!(|app: &[u8]| {
             check(&composition);
             assert!(composition.leftovers().is_empty());
             assert_eq!(composition.settings(), Some(&Settings::new()));
+            let imports = composition.imports();
             assert!(
-                composition
-                    .imports()
+                imports.iter().all(
+                    |it| !it.name.starts_with("fermyon:") || it.provider == Provider::NotNeeded
+                )
+            );
+            let one_version = format!("@0.2.{}", composition.wasi_patch().expect("it has one"));
+            assert!(
+                imports
                     .iter()
-                    .all(|it| !it.name.starts_with("fermyon:")
-                        || it.provider == spin_mqtt_composer::Provider::NotNeeded)
+                    .all(|it| it.provider != Provider::Wasi || it.name.ends_with(&one_version))
             );
         }
         Err(error) => {

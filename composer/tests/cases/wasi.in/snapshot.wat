@@ -1,0 +1,23 @@
+;; An app of an SDK from before WASI 0.2.0.
+(component
+  (import "fermyon:spin/mqtt@2.0.0" (instance $mqtt
+    (type $error' (variant
+      (case "invalid-address") (case "too-many-connections") (case "connection-failed" string) (case "other" string)))
+    (export "error" (type $error (eq $error')))
+    (type $qos' (enum "at-most-once" "at-least-once" "exactly-once"))
+    (export "qos" (type $qos (eq $qos')))
+    (type $payload' (list u8))
+    (export "payload" (type $payload (eq $payload')))
+    (export "connection" (type $connection (sub resource)))
+    (export "[static]connection.open" (func
+      (param "address" string) (param "username" string) (param "password" string)
+      (param "keep-alive-interval-in-secs" u64)
+      (result (result (own $connection) (error $error)))))
+    (export "[method]connection.publish" (func
+      (param "self" (borrow $connection)) (param "topic" string) (param "payload" $payload) (param "qos" $qos)
+      (result (result (error $error)))))))
+  (import "wasi:http/types@0.2.0-rc-2023-10-18" (instance (export "fields" (type (sub resource)))))
+  (import "wasi:io/streams@0.2.0-rc-2023-11-10" (instance (export "input-stream" (type (sub resource)))))
+  (instance $handler)
+  (export "wasi:http/incoming-handler@0.2.0-rc-2023-10-18" (instance $handler))
+)
