@@ -14,8 +14,9 @@ pub(crate) struct Output {
 }
 
 /// A train of packets up to this size goes out in one write: WASI has no TCP_NODELAY, so a packet in two writes waits for
-/// the acknowledgement of its first half. Above it, copying costs more than a write, and the train fills segments anyway.
-const TRAIN: usize = 64 * 1024;
+/// the acknowledgement of its first half. Above it, copying costs more than a write, and the train fills segments anyway. A
+/// payload of 64 KiB and what goes before it are within.
+const TRAIN: usize = 65 * 1024;
 
 /// The length of the control packets that follow others.
 const CONTROL: usize = 4;

@@ -36,6 +36,10 @@ const RANDOM_PAUSE_MILLIS: u64 = 90;
 /// The longest pause, where the network refuses one connection after the other.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many pings may be on their way behind messages: one with what the network has, and one with what our system holds back
+/// until that is acknowledged and then sends in one piece.
+const MAX_PINGS: u32 = 2;
+
 /// How many messages in doubt we remember. Who goes on after so many errors has other troubles, and some packet id must be
 /// left.
 const MAX_GIVEN_UP: usize = 1024;
@@ -67,7 +71,7 @@ pub enum Event {
 ///   [`handle_timeout`](Self::handle_timeout);
 /// - what must go out: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
 /// - getters: [`is_connected`](Self::is_connected), [`awaits_flush`](Self::awaits_flush),
-///   [`should_linger`](Self::should_linger).
+///   [`awaits_pong`](Self::awaits_pong), [`should_linger`](Self::should_linger).
 ///
 /// Whoever drives it calls what must go out after each command and each input.
 ///
@@ -191,17 +195,19 @@ impl Session {
         let packet_id = self.next_packet_id();
         let timeout = self.options.ack_timeout;
         let payload = Bytes::from(payload);
-        let publication = Publication::new(topic, payload, qos, length, packet_id, now, timeout);
+        let mut publication =
+            Publication::new(topic, payload, qos, length, packet_id, now, timeout);
+        publication.behind_pings = self.pings > 0;
         self.publication = Some(publication);
         match self.phase {
             Phase::Fresh => self.connect(),
             Phase::Connecting { .. } | Phase::Connected => {
                 self.enqueue();
-                // Nobody answers this message, and until the broker's system acknowledges it by itself, after 40 ms or
-                // more, ours holds back whatever small packet comes next (Nagle's algorithm, which WASI 0.2 cannot turn
-                // off). A ping in the same write has the broker answer at once. One at a time is enough; and behind a long
-                // message, which is acknowledged on its way, it would be a write of its own.
-                if qos == Qos::AtMostOnce && self.pings == 0 && self.output.is_one_train() {
+                // Nobody answers this message, and until the broker's system acknowledges it by itself, after 40 ms or more,
+                // ours holds back whatever small packet comes next (Nagle's algorithm, which WASI 0.2 cannot turn off). A ping
+                // in the same write has the broker answer at once. Behind a long message, which is acknowledged on its way,
+                // it would be a write of its own.
+                if qos == Qos::AtMostOnce && self.pings < MAX_PINGS && self.output.is_one_train() {
                     self.ping();
                 }
             }
@@ -265,6 +271,7 @@ impl Session {
             return;
         }
         self.input.extend(bytes);
+        let pings = self.pings;
         let result = loop {
             match self.input.next(self.options.max_incoming_packet_size) {
                 Ok(Some(packet)) => {
@@ -277,7 +284,12 @@ impl Session {
             }
         };
         match result {
-            Ok(()) => self.complete(),
+            Ok(()) => {
+                self.complete();
+                if self.pings < pings {
+                    self.nudge();
+                }
+            }
             Err(failure) => self.fail(failure),
         }
     }
@@ -379,6 +391,12 @@ impl Session {
             })
     }
 
+    /// Whether the answer to a ping may have come that has to be [received](Self::receive) before the next message is given a
+    /// ping of its own. Who publishes messages that nobody acknowledges should look for it.
+    pub fn awaits_pong(&self) -> bool {
+        self.pings >= MAX_PINGS
+    }
+
     /// Whether a broker that keeps to the protocol may still have something to say after DISCONNECT, while a message is on
     /// its way that nobody will acknowledge. A transport that is closed then, with input that was not read, may reset the
     /// connection and with it lose the message: it should read until the broker closes.
@@ -429,6 +447,19 @@ impl Session {
             if let Some(publication) = &mut self.publication {
                 publication.confirmation = Some(end);
             }
+        }
+    }
+
+    /// Has our system acknowledge a PINGRESP at once, by something to send, where the answer to the message was not with it.
+    /// A broker that does not set TCP_NODELAY holds that back until then, and our system would take 40 ms or more.
+    fn nudge(&mut self) {
+        if let Some(publication) = &mut self.publication
+            && publication.ack.is_some()
+            && publication.sent
+            && publication.behind_pings
+        {
+            publication.behind_pings = false;
+            self.ping();
         }
     }
 

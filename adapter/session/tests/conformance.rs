@@ -209,7 +209,10 @@ fn connect_comes_first_and_once() {
             assert_eq!(client.outcome(), Some(Ok(())));
         }
     }
-    assert_eq!(first_bytes(&bytes), [0x10, 0x30, 0xc0, 0x30, 0xc0, 0x30]);
+    assert_eq!(
+        first_bytes(&bytes),
+        [0x10, 0x30, 0xc0, 0x30, 0xc0, 0x30, 0xc0]
+    );
 
     let mut silent = Client::new(options(CLEAN));
     silent.disconnect();

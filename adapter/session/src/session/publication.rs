@@ -24,6 +24,8 @@ pub(super) struct Publication {
     pub(super) ack: Option<Ack>,
     /// Where in the output a PINGREQ ends whose PINGRESP is to show that the broker has read the message.
     pub(super) confirmation: Option<u64>,
+    /// Whether pings were on their way before it, whose answers may hold back its own.
+    pub(super) behind_pings: bool,
     /// The end of all patience.
     pub(super) deadline: Instant,
     /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
@@ -68,6 +70,7 @@ impl Publication {
                 Qos::ExactlyOnce => Some(Ack::Pubrec),
             },
             confirmation: None,
+            behind_pings: false,
             deadline,
             stall_deadline,
             begin: u64::MAX,
@@ -125,6 +128,7 @@ impl Publication {
     /// Its connection was lost, and it waits for another.
     pub(super) fn lost(&mut self) {
         self.lost = true;
+        self.behind_pings = false;
         self.begun_before |= self.begun;
         self.sent_before |= self.sent;
         self.begun = false;

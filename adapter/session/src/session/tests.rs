@@ -127,7 +127,7 @@ fn the_first_qos_0_is_published_once_read() {
 }
 
 /// A ping leaves with it, lest the next packet wait for the broker's system to acknowledge this one; but it is not waited
-/// for, and there is one at a time.
+/// for, and there are two at a time.
 #[test]
 fn a_further_qos_0_is_published_once_flushed() {
     for first in [Qos::AtMostOnce, Qos::AtLeastOnce] {
@@ -147,8 +147,14 @@ fn a_further_qos_0_is_published_once_flushed() {
         session.flushed();
         assert!(!session.awaits_flush());
         assert_eq!(session.poll(), Some(Event::Published));
-        for (answer, ping) in [(&b""[..], &b""[..]), (PINGRESP, b"\xc0\0")] {
+        for (answer, ping) in [
+            (&b""[..], &b"\xc0\0"[..]),
+            (b"", b""),
+            (PINGRESP, b"\xc0\0"),
+            (b"", b""),
+        ] {
             session.receive(answer);
+            assert_eq!(session.awaits_pong(), ping.is_empty());
             session
                 .publish(topic(), b"o".to_vec(), Qos::AtMostOnce, at(1))
                 .unwrap();
@@ -156,6 +162,37 @@ fn a_further_qos_0_is_published_once_flushed() {
             assert_eq!(sent(&mut session, at(1)), expected);
             assert_eq!(session.poll(), Some(Event::Published));
         }
+    }
+}
+
+/// A broker that does not set TCP_NODELAY holds the answer to a message back until the one to the ping before it is
+/// acknowledged: by another ping, once.
+#[test]
+fn an_answer_behind_a_pong_is_asked_for() {
+    let puback = |id| [0x40, 2, 0, id];
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    for (id, together) in [(2, false), (4, true)] {
+        session
+            .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(1))
+            .unwrap();
+        sent(&mut session, at(1));
+        session.poll();
+        session
+            .publish(topic(), b"o".to_vec(), Qos::AtLeastOnce, at(1))
+            .unwrap();
+        sent(&mut session, at(1));
+        if together {
+            session.receive(&[PINGRESP, &puback(id + 1)].concat());
+            assert_eq!(session.transmit(), b"");
+        } else {
+            session.receive(PINGRESP);
+            assert_eq!(sent(&mut session, at(1)), b"\xc0\0");
+            session.receive(PINGRESP);
+            assert_eq!(session.transmit(), b"");
+            session.receive(&puback(id + 1));
+        }
+        assert_eq!(session.poll(), Some(Event::Published), "{session:?}");
     }
 }
 
@@ -559,7 +596,7 @@ fn a_large_payload_follows_its_header_without_a_gap() {
         .publish(topic(), payload.clone(), Qos::AtLeastOnce, at(0))
         .unwrap();
     // A train that fills a write, and the rest from where it lies.
-    assert_eq!(session.transmit().len(), 64 * 1024);
+    assert_eq!(session.transmit().len(), 65 * 1024);
     let mut bytes = Vec::new();
     while !session.transmit().is_empty() {
         let count = session.transmit().len().min(777);
@@ -600,6 +637,7 @@ fn silence_longer_than_the_keep_alive_is_broken_by_a_ping() {
     assert_eq!(sent(&mut session, at(6)), [0xc0, 0]);
     assert_eq!(session.timeout(), Some(at(12)));
     session.receive(&[0xd0, 0]);
+    assert_eq!(session.transmit(), b"");
     session.handle_timeout(at(12));
     assert_eq!(sent(&mut session, at(12)), [0xc0, 0]);
     // Pings gain no time either.

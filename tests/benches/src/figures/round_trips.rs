@@ -109,7 +109,7 @@ fn clients(depth: Depth) -> &'static [Client] {
     }
 }
 
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
     "open + publish, QoS 0",
     "open + publish, QoS 1",
     "open + publish, QoS 2",
@@ -117,6 +117,7 @@ const ROWS: [&str; 11] = [
     "a further publish, QoS 1",
     "a further publish, QoS 2",
     "ten QoS 0 publishes, then one QoS 1",
+    "one QoS 1, 25 ms after two of QoS 0",
     "opened again, QoS 0",
     "opened again, QoS 1",
     "opened again, QoS 2",
@@ -169,6 +170,10 @@ fn sample(
             format!("-: open publish/1/{SIZE}"),
             QUIET.into(),
             format!("ten QoS 0 publishes, then one QoS 1: publish/0/{SIZE}x10 publish/1/{SIZE}"),
+            QUIET.into(),
+            // The second of the two leaves once the first is acknowledged, and awaits an acknowledgement of its own.
+            format!("-: publish/0/{SIZE}x2 sleep/25"),
+            format!("one QoS 1, 25 ms after two of QoS 0: publish/1/{SIZE}"),
         ],
     )?);
     sample.extend(run(
