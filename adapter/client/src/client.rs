@@ -28,7 +28,7 @@ pub struct Client<N: Network> {
     room: usize,
     /// Whether the stream was told to flush and has not said yet that it did.
     flushing: bool,
-    /// The time, unless a wait has gone by since it was asked for.
+    /// The time, unless a wait or a part of a long message has gone by since it was asked for.
     time: Option<Instant>,
     /// When what the broker had sent was last taken in.
     caught_up: Instant,
@@ -154,7 +154,7 @@ impl<N: Network> Client<N> {
         }
     }
 
-    /// The time, which is asked for once after each wait: between two of them it hardly passes.
+    /// The time, which is asked for once after each wait and each part of a long message: in between it hardly passes.
     fn now(&mut self) -> Instant {
         *self.time.get_or_insert_with(|| self.network.now())
     }
@@ -260,6 +260,9 @@ impl<N: Network> Client<N> {
             if self.session.transmit().is_empty() {
                 stream.flush()?;
                 self.flushing = true;
+            } else {
+                // A long message can take its time, without a wait.
+                self.time = None;
             }
         }
         Ok(())

@@ -106,3 +106,26 @@ fn nothing_is_published_after_a_close() {
         assert_eq!(world.connections.borrow().len(), 1);
     }
 }
+
+/// The broker's time to answer begins once it has all of a long message, also where the host waits for the network within each
+/// write.
+#[test]
+fn writes_that_take_long() {
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        let address: Address = "mqtt://broker?ack_timeout_secs=5".parse().unwrap();
+        let options = ConnectOptions::new(&address, || "c".into(), || 7, None, 1);
+        let quirks = Quirks {
+            write_time: SECOND / 2,
+            ..QUIRKS[1]
+        };
+        let world = World::new(quirks, vec![Attempt::Reached(None)]);
+        let mut client =
+            Client::connect(SimulatedNetwork(world.clone()), address, options).unwrap();
+        let topic = || Topic::new("p".into()).unwrap();
+        let result = client.publish(topic(), vec![b'm'; 1024 * 1024], qos);
+        assert_eq!(result, Ok(()), "{qos:?}");
+        let result = client.publish(topic(), vec![b'm'; 1024 * 1024], qos);
+        assert_eq!(result, Ok(()), "{qos:?}");
+        assert_eq!(world.connections.borrow().len(), 1, "{qos:?}");
+    }
+}

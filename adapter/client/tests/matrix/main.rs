@@ -170,6 +170,7 @@ const QUIRKS: [Quirks; 4] = [
         stalls: false,
         latency: 1_000_000,
         spurious: false,
+        write_time: 0,
     },
     Quirks {
         permit: 64 * 1024,
@@ -178,6 +179,7 @@ const QUIRKS: [Quirks; 4] = [
         stalls: false,
         latency: 1_000_000,
         spurious: false,
+        write_time: 0,
     },
     Quirks {
         permit: 1460,
@@ -186,6 +188,7 @@ const QUIRKS: [Quirks; 4] = [
         stalls: false,
         latency: 0,
         spurious: true,
+        write_time: 0,
     },
     Quirks {
         permit: 1,
@@ -194,6 +197,7 @@ const QUIRKS: [Quirks; 4] = [
         stalls: false,
         latency: 0,
         spurious: true,
+        write_time: 0,
     },
 ];
 

@@ -25,6 +25,8 @@ pub struct Quirks {
     pub stalls: bool,
     /// Whether streams say that they are ready when they are not.
     pub spurious: bool,
+    /// How long a write takes, in nanoseconds: a host may do it at once, and wait for the network.
+    pub write_time: u64,
 }
 
 /// What a connection attempt meets.
@@ -136,7 +138,10 @@ impl Network for SimulatedNetwork {
         })
     }
 
-    fn close(&self, _: SimulatedStream, _: bool) {
+    fn close(&self, stream: SimulatedStream, is_flushed: bool) {
+        let is_busy = stream.flushing.get() || stream.stalled.get();
+        let may_write = stream.permit.get() > 0 && !is_busy;
+        assert!(!is_flushed || may_write, "that may wait for ever");
         self.0.closed.set(self.0.closed.get() + 1);
     }
 }
@@ -206,6 +211,8 @@ impl Stream for SimulatedStream {
             return Ok(());
         }
         let memory = &mut self.world.memory.borrow_mut();
+        self.world
+            .advance(self.world.now() + self.world.quirks.write_time);
         connection.receive(bytes, self.world.now(), memory);
         let writes = self.writes.get() + 1;
         self.writes.set(writes);

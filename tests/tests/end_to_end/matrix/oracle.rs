@@ -116,7 +116,8 @@ fn lost(case: &Case, progress: Progress) -> Vec<Verdict> {
         (Progress::Before, _) => sent_anew(case),
         (Progress::Unaccepted, Qos::AtMostOnce) => vec![Unknown],
         (Progress::Within, Qos::AtMostOnce) => vec![NotDelivered],
-        (Progress::Behind, Qos::AtMostOnce) if is_unanswerable(case) => vec![Ok],
+        // Once the system has all of it. It takes nothing more of a connection that is known to be lost.
+        (Progress::Behind, Qos::AtMostOnce) if is_unanswerable(case) => vec![Ok, Unknown],
         (Progress::Behind, Qos::AtMostOnce) => vec![Unknown],
         (Progress::Within, Qos::ExactlyOnce) if !is_kept => vec![NotDelivered],
         (Progress::Unaccepted | Progress::Behind, Qos::ExactlyOnce) if !is_kept => vec![Unknown],
