@@ -69,6 +69,9 @@ fn play_ledger(seed: u64) {
         quirks.permit = 5 + random.below(30);
     }
     quirks.stalls = !random.one_in(3);
+    if random.one_in(2) {
+        quirks.latency = [1_000, 400_000, 3_000_000][random.below(3)];
+    }
     let faults = random.one_in(2);
     let keep_alive = [0, 1, 3, 60][random.below(4)];
     let query = if random.one_in(3) {
@@ -98,6 +101,9 @@ fn play_ledger(seed: u64) {
         let length = index + if large { 70_000 } else { 10 };
         if random.one_in(4) {
             world.advance(world.now() + random.next() % (4 * SECOND));
+        }
+        if random.one_in(4) {
+            world.lose(random.one_in(2), random.next() % 2_500_000);
         }
         let begin = world.now();
         let connections = world.connections.borrow().len();

@@ -77,6 +77,20 @@ impl World {
         self.advance(self.now() + 2_000_000);
     }
 
+    /// Ends the last connection, if it is open, between two messages or under the next one: so many nanoseconds from now.
+    pub fn lose(&self, reset: bool, delay: u64) {
+        let connections = self.connections.borrow();
+        let connection = &mut *connections.last().unwrap().borrow_mut();
+        if connection.state == State::Open {
+            connection.state = State::Closed;
+            connection.end = Some(self.now() + delay);
+            if reset {
+                connection.state = State::Reset;
+                connection.outgoing.clear();
+            }
+        }
+    }
+
     pub fn advance(&self, time: u64) {
         self.now.set(self.now.get().max(time));
     }
