@@ -129,3 +129,33 @@ fn writes_that_take_long() {
         assert_eq!(world.connections.borrow().len(), 1, "{qos:?}");
     }
 }
+
+/// What the broker's system does not acknowledge for 40 ms holds up what comes behind it, unless the broker answers: so of a few
+/// messages in a row, each that finds the last ping answered has one of its own.
+#[test]
+fn a_ping_that_was_answered_is_followed_by_another() {
+    let (world, mut client) = connect("", vec![Attempt::Reached(None)]);
+    publish(&mut client, Qos::AtLeastOnce).unwrap();
+    for _ in 0..10 {
+        publish(&mut client, Qos::AtMostOnce).unwrap();
+        for (time, _) in &mut world.connections.borrow()[0].borrow_mut().outgoing {
+            *time = world.now();
+        }
+    }
+    let connections = world.connections.borrow();
+    let connection = connections[0].borrow();
+    let pings = connection.kinds.iter().filter(|kind| **kind == PINGREQ);
+    assert_eq!(pings.count(), 10);
+}
+
+/// A look costs as much as a message.
+#[test]
+fn many_messages_in_a_row_are_not_each_a_look() {
+    let (world, mut client) = connect("", vec![Attempt::Reached(None)]);
+    publish(&mut client, Qos::AtLeastOnce).unwrap();
+    let before = world.waits.get();
+    for _ in 0..1000 {
+        publish(&mut client, Qos::AtMostOnce).unwrap();
+    }
+    assert!(world.waits.get() - before < 20);
+}

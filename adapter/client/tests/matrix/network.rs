@@ -51,6 +51,8 @@ pub struct World {
     pub connections: RefCell<Vec<Rc<RefCell<Connection>>>>,
     /// How many of them were closed by the client.
     pub closed: Cell<usize>,
+    /// How often the client waited for one of them, or looked.
+    pub waits: Cell<usize>,
 }
 
 impl World {
@@ -62,6 +64,7 @@ impl World {
             memory: RefCell::default(),
             connections: RefCell::default(),
             closed: Cell::new(0),
+            waits: Cell::new(0),
         })
     }
 
@@ -241,6 +244,7 @@ impl Stream for SimulatedStream {
     }
 
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
+        self.world.waits.set(self.world.waits.get() + 1);
         if self.world.quirks.spurious && deadline.as_nanos() > self.world.now() {
             let whims = self.whims.get() + 1;
             self.whims.set(whims);
