@@ -21,6 +21,7 @@ pub struct Composition {
     pub(crate) renamed: Vec<(String, String)>,
     pub(crate) wasi: Option<OneVersion>,
     pub(crate) plugged: Vec<String>,
+    pub(crate) stubbed: Vec<String>,
     pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
 }
@@ -51,7 +52,12 @@ impl Composition {
         &self.plugged
     }
 
-    /// The imports among them that not every WASI 0.2 host provides. There are none unless they were
+    /// The imports of the app that [stubs](crate::Composer::stub_unresolved) fill, in the order of the file.
+    pub fn stubbed(&self) -> &[String] {
+        &self.stubbed
+    }
+
+    /// The imports among those [left](Self::imports) that not every WASI 0.2 host provides. There are none unless they were
     /// [allowed](crate::Composer::allow_unresolved).
     pub fn leftovers(&self) -> &[Leftover] {
         &self.leftovers

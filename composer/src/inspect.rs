@@ -132,6 +132,11 @@ impl Composer {
             if is_plugged {
                 import.provider = Provider::Adapter;
             }
+            if let Ok(composition) = &composition
+                && composition.stubbed().contains(&import.name)
+            {
+                import.provider = Provider::Stub;
+            }
         }
         let settings = match &composition {
             Ok(composition) => composition.settings().cloned(),

@@ -50,6 +50,8 @@ mod rename;
 mod resources;
 mod settings;
 mod shape;
+mod shared;
+mod stubs;
 mod types;
 mod unbound;
 mod wasi;

@@ -86,6 +86,11 @@ struct PlugOptions {
     #[arg(long)]
     allow_unresolved: bool,
 
+    /// Fill such imports with stubs: a call of one says on standard error what was called, and traps. For apps whose SDK imports
+    /// what they do not use.
+    #[arg(long)]
+    stub_unresolved: bool,
+
     /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
     /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
     #[arg(long, value_name = "VERSION", default_value = "lowest")]

@@ -30,6 +30,15 @@ impl Summary<'_> {
         for import in composition.plugged() {
             line("plugged", import);
         }
+        for import in composition.stubbed() {
+            line("stubbed", import);
+        }
+        if !composition.stubbed().is_empty() {
+            line(
+                "note",
+                "a call of what is stubbed says on standard error what was called, and traps",
+            );
+        }
         self.versions();
         for import in composition.leftovers() {
             line("leftover", &format!("{}: {}", import.name, import.provider));
