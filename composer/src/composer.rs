@@ -18,6 +18,7 @@ use crate::{
         ENVIRONMENT_INTERFACE, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION, VARIABLES_INTERFACE,
         compatible,
     },
+    needs::Needs,
     plug::{Joint, Part, PlugError, plug},
     rename::rename,
     resources::is_asynchronous,
@@ -308,6 +309,8 @@ impl Composer {
             let names = stubbed.iter().copied();
             parts.push(Part::same_names((bytes, component), names));
         }
+        let imports = guest.component.imports().map(|(name, _)| name);
+        let needs = Needs::of(imports, settings.as_ref());
         let app = (mem::take(&mut guest.bytes), &guest.component);
         let mut bytes = plug(app, parts)?;
         let exports = guest.component.exports().map(|(name, _)| name);
@@ -332,6 +335,7 @@ impl Composer {
             stubbed: stubbed.into_iter().map(String::from).collect(),
             settings,
             unbound: unbound(guest.component.imports().map(|(name, _)| name)),
+            needs,
         })
     }
 }

@@ -6,8 +6,10 @@ use crate::{
     command_line::CommandLine,
     component::Component,
     composer::Leftover,
+    graph::Graph,
     guest::Form,
     inspect::Import,
+    needs::Needs,
     settings::Settings,
     wasi::{OneVersion, WasiItem},
 };
@@ -24,6 +26,7 @@ pub struct Composition {
     pub(crate) stubbed: Vec<String>,
     pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
+    pub(crate) needs: Needs,
 }
 
 impl Composition {
@@ -91,9 +94,19 @@ impl Composition {
         &self.unbound
     }
 
+    /// What it needs of the network and of the environment.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// Which component inside serves which import of which.
+    pub fn graph(&self) -> Option<Graph> {
+        Graph::of(self.component())
+    }
+
     /// How to run it with `wasmtime`; `None` if it is a library, or has [leftovers](Self::leftovers).
     pub fn command_line(&self) -> Option<CommandLine> {
-        CommandLine::of(&self.component, self.settings())
+        CommandLine::of(&self.component, &self.needs)
     }
 }
 

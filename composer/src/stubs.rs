@@ -18,7 +18,7 @@ const REPORT_WIT: &str = include_str!("../../wit/stubs/stubs.wit");
 const REPORTER_WIT: &str = include_str!("stubs/reporter.wit");
 const REPORTER: &str = include_str!("stubs/reporter.wat");
 
-const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
+pub(crate) const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

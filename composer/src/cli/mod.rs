@@ -2,6 +2,7 @@
 
 mod adapter;
 mod compose;
+mod graph;
 mod input;
 mod inspect;
 mod manifest;
@@ -37,8 +38,9 @@ An app whose file is named `inspect` or `adapter` is given as `./inspect`.";
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   compose inspect app.wasm
-  compose inspect app.wasm --json | jq -r '.host[].name'
-  compose inspect app.composed.wasm --json | jq .settings";
+  compose inspect app.wasm --format json | jq -r '.host[].name'
+  compose inspect app.composed.wasm --format json | jq .settings
+  compose inspect app.composed.wasm --format dot | dot -Tsvg > app.svg";
 
 const ADAPTER_EXAMPLES: &str = "\
 Example:
@@ -67,7 +69,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what an app exports and imports, what would be plugged, and how to run the result.
+    /// Show what an app exports and imports, what would be plugged, what the result needs, and how to run it.
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(inspect::Options),
     /// Write the adapter alone, for use with `wac plug`.

@@ -45,7 +45,7 @@ impl Summary<'_> {
         }
         self.permissions();
         self.values();
-        let needs = super::inspect::packages(&composition.imports());
+        let needs = super::inspect::needed_packages(&composition.imports());
         line("needs", &needs.join(", "));
         let path = match input::is_standard(self.output) {
             true => Path::new("app.composed.wasm"),
