@@ -47,6 +47,7 @@ mod kept;
 mod manifest;
 mod names;
 mod needs;
+pub mod outbound_hosts;
 mod plug;
 mod rename;
 mod resources;

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod compose;
+mod documents;
 mod graph;
 mod input;
 mod inspect;
@@ -33,7 +34,7 @@ Examples:
   compose inspect app.wasm             show what would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
 
-An app whose file is named `inspect` or `adapter` is given as `./inspect`.";
+An app whose file is named as a command is given as `./inspect`.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -46,6 +47,16 @@ const ADAPTER_EXAMPLES: &str = "\
 Example:
   compose adapter -o adapter.wasm
   wac plug app.wasm --plug adapter.wasm -o app.composed.wasm";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  compose completions bash > ~/.local/share/bash-completion/completions/compose
+  compose completions zsh > ~/.zfunc/_compose
+  compose completions fish > ~/.config/fish/completions/compose.fish";
+
+const MAN_EXAMPLES: &str = "\
+Example:
+  compose man ~/.local/share/man/man1 && man compose-inspect";
 
 /// Makes a component that was written for Spin's MQTT run on any WASI host.
 ///
@@ -75,6 +86,12 @@ enum Command {
     /// Write the adapter alone, for use with `wac plug`.
     #[command(after_help = ADAPTER_EXAMPLES)]
     Adapter(adapter::Options),
+    /// Print what makes a shell complete this command.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(documents::Completions),
+    /// Write the man pages of this command.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(documents::Man),
 }
 
 /// What to plug in, and what may remain.
@@ -113,6 +130,8 @@ pub(crate) fn main() -> ExitCode {
         None => compose::run(&cli.compose),
         Some(Command::Inspect(options)) => inspect::run(options),
         Some(Command::Adapter(options)) => adapter::run(options),
+        Some(Command::Completions(options)) => documents::completions(options, Cli::command()),
+        Some(Command::Man(options)) => documents::man(options, Cli::command()),
     };
     // The libraries beneath assert what they believe of their input, and an input may be anyone's.
     let done = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {

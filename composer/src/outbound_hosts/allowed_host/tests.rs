@@ -1,3 +1,5 @@
+use mqtt_session::Address;
+
 use super::*;
 
 fn entry(text: &str) -> Result<AllowedHost, EntryError> {
@@ -198,7 +200,9 @@ fn verdicts() {
             .parse()
             .unwrap_or_else(|error| panic!("{address}: {error}"));
         assert_eq!(
-            entry(text).unwrap().permits(&address),
+            entry(text)
+                .unwrap()
+                .permits(address.scheme.as_str(), &address.host, address.port),
             verdict,
             "{text}, {address:?}"
         );
