@@ -13,9 +13,8 @@ fuzz_target!(|texts: (&str, &str)| {
         return;
     };
     let everything: AllowedHost = "*://*:*".parse().expect("an entry");
-    let permits = |entry: &AllowedHost| {
-        entry.permits(address.scheme.as_str(), &address.host, address.port)
-    };
+    let permits =
+        |entry: &AllowedHost| entry.permits(address.scheme.as_str(), &address.host, address.port);
     assert!(permits(&everything));
 
     if permits(&parsed) {
