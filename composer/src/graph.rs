@@ -38,6 +38,15 @@ pub struct Edge {
 }
 
 impl Graph {
+    /// The imports that [stubs](crate::Composer::stub_unresolved) serve.
+    pub(crate) fn stubbed(&self) -> impl Iterator<Item = &str> {
+        let of_stubs = self
+            .edges
+            .iter()
+            .filter(|it| self.parts[it.provider] == STUBS);
+        of_stubs.map(|it| it.interface.as_str())
+    }
+
     /// The graph of `component`, a valid one; `None` if no components are in it, or too many.
     pub(crate) fn of(component: &[u8]) -> Option<Self> {
         let mut walk = Walk {
@@ -59,6 +68,9 @@ impl Graph {
         (walk.graph.parts.len() > 1).then_some(walk.graph)
     }
 }
+
+/// What the component with the stubs is called.
+const STUBS: &str = "stubs";
 
 /// Who serves something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -326,7 +338,7 @@ impl Names {
         } else if has(&self.exports, REPORT_INTERFACE) {
             "reporter"
         } else if has(&self.imports, REPORT_INTERFACE) {
-            "stubs"
+            STUBS
         } else if has(&self.exports, MQTT_INTERFACE) {
             "adapter"
         } else if has(&self.imports, MQTT_INTERFACE) {

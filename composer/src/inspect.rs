@@ -39,6 +39,8 @@ pub struct Inspection {
     /// If a list of allowed hosts is composed in (or would be): the imports of the app, without versions, by which it
     /// reaches hosts itself, so that the list does not bind it. Else empty.
     pub unbound_imports: Vec<String>,
+    /// The imports that [stubs](Composer::stub_unresolved) fill, once it is composed.
+    pub stubbed: Vec<String>,
     /// What it needs of the network and of the environment, once it is composed; `None` if it can't be.
     pub needs: Option<Needs>,
     /// Which component serves which import of which, once it is composed; `None` if it can't be.
@@ -218,6 +220,11 @@ impl Composer {
                 true => unbound_imports,
                 false => Vec::new(),
             },
+            stubbed: graph
+                .iter()
+                .flat_map(Graph::stubbed)
+                .map(str::to_owned)
+                .collect(),
             needs,
             graph,
             command,

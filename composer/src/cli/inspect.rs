@@ -187,6 +187,12 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     if !composed {
         return Ok(());
     }
+    if !inspection.stubbed.is_empty() {
+        writeln!(out, "\n{BOLD}stubs are inside for{BOLD:#}")?;
+    }
+    for name in &inspection.stubbed {
+        writeln!(out, "  {}", plain_line(name))?;
+    }
     writeln!(out, "\n{BOLD}the host must provide{BOLD:#}")?;
     for package in needed_packages(&inspection.host) {
         writeln!(out, "  {}", plain_line(&package))?;
