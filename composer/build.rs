@@ -3,6 +3,8 @@
 //! A nested cargo compiles the `adapter` crate to a core module, `ComponentEncoder` makes it a component, and its imports
 //! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it is
 //! `wasi.rs`, the table of what each release of WASI 0.2 has.
+//!
+//! The package that `.ci/package` makes of this crate has the adapter in it, and there it is taken as it is.
 
 use std::{
     env,
@@ -17,6 +19,9 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 #[path = "build/wasi.rs"]
 mod wasi;
+
+/// The adapter in a package.
+const PACKAGED: &str = "adapter.wasm";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -63,45 +68,105 @@ fn main() -> ExitCode {
 }
 
 fn build() -> Result<(), Box<dyn Error>> {
-    let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
-        .parent()
-        .ok_or("the composer stands outside its workspace")?
-        .to_path_buf();
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
-    for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
+    let component = match package.parent() {
+        Some(workspace) if workspace.join("adapter/Cargo.toml").exists() => {
+            build_component(workspace, &out_dir)?
+        }
+        _ => packaged_component(&package)?,
+    };
+    check_interfaces(&component)?;
+    Validator::new_with_features(FEATURES).validate_all(&component)?;
+    fs::write(out_dir.join("adapter.wasm"), component)?;
+    let table = wasi::table(&package.join("wit/wasi"))?;
+    fs::write(out_dir.join("wasi.rs"), table)?;
+    Ok(())
+}
+
+/// The component that is in the package.
+fn packaged_component(package: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={PACKAGED}");
+    fs::read(package.join(PACKAGED)).map_err(|error| {
+        format!("there is no {PACKAGED} in the package, as `.ci/package` puts it there: {error}")
+            .into()
+    })
+}
+
+/// Builds the component from the sources in `workspace`.
+fn build_component(workspace: &Path, out_dir: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    for source in [
+        "adapter",
+        "wit",
+        "composer/wit",
+        "composer/src/outbound_hosts",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!(
             "cargo::rerun-if-changed={}",
             workspace.join(source).display()
         );
     }
 
-    let module = fs::read(build_module(&workspace, &out_dir)?)?;
+    let module = fs::read(build_module(workspace, out_dir)?)?;
     let component = ComponentEncoder::default()
         .module(&module)?
         .validate(true)
         .encode()?;
-    check_interfaces(&component)?;
-    let component = without_names(&component)?;
-    Validator::new_with_features(FEATURES).validate_all(&component)?;
-    fs::write(out_dir.join("adapter.wasm"), component)?;
-    let table = wasi::table(&workspace.join("wit/wasi"))?;
-    fs::write(out_dir.join("wasi.rs"), table)?;
-    Ok(())
+    without_names(&component)
+}
+
+/// The tools that compile the adapter.
+#[derive(Clone, Copy)]
+enum Tools {
+    /// Those of the outer build.
+    Outer,
+    /// Those that rustup has, or installs, for rust-toolchain.toml. `cargo install` runs with the toolchain of the folder that it
+    /// is called in, and few have the target for the adapter.
+    Pinned,
+}
+
+impl Tools {
+    /// A command that runs in `workspace`.
+    fn command(self, workspace: &Path, name: &str) -> Command {
+        let outer = env::var_os(name.to_ascii_uppercase());
+        let mut command = match (self, outer) {
+            (Self::Outer, Some(path)) => Command::new(path),
+            _ => Command::new(name),
+        };
+        if let Self::Pinned = self {
+            for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+                command.env_remove(variable);
+            }
+        }
+        command.current_dir(workspace);
+        command
+    }
+
+    /// Whether they can compile for [`TARGET`].
+    fn have_target(self, workspace: &Path) -> bool {
+        let libdir = self
+            .command(workspace, "rustc")
+            .args(["--print", "target-libdir", "--target", TARGET])
+            .output();
+        libdir.is_ok_and(|output| {
+            let path = String::from_utf8(output.stdout).unwrap_or_default();
+            output.status.success() && Path::new(path.trim()).is_dir()
+        })
+    }
 }
 
 /// Compiles the adapter's core module and returns its path.
 fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let libdir = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(workspace)
-        .output()?;
-    if !Path::new(String::from_utf8(libdir.stdout)?.trim()).is_dir() {
-        return Err(format!(
-            "Rust's target {TARGET} is missing; install it with `rustup target add {TARGET}`"
-        )
-        .into());
-    }
+    let tools = [Tools::Outer, Tools::Pinned]
+        .into_iter()
+        .find(|tools| tools.have_target(workspace))
+        .ok_or_else(|| {
+            format!(
+                "Rust's target {TARGET} is missing; install it with `rustup target add {TARGET}`"
+            )
+        })?;
 
     // Panic messages hold source paths: without this, the adapter's bytes would depend on where it was built.
     let cargo_home = env::var_os("CARGO_HOME")
@@ -117,8 +182,8 @@ fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Err
     .join("\u{1f}");
 
     let target_dir = out_dir.join("adapter-target");
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(workspace)
+    let output = tools
+        .command(workspace, "cargo")
         .args([
             "build",
             "--locked",

@@ -1,4 +1,4 @@
-use core::time::Duration;
+use core::{net::Ipv4Addr, time::Duration};
 
 use super::*;
 

@@ -98,11 +98,16 @@ pub(crate) fn any_app(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn world(name: &str) -> (Resolve, WorldId) {
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let mut resolve = Resolve::default();
-    for package in ["fermyon-spin", "wasi-cli", "settings", "adapter"] {
+    for package in [
+        "wit/fermyon-spin",
+        "wit/wasi-cli",
+        "composer/wit/settings",
+        "wit/adapter",
+    ] {
         resolve
-            .push_dir(format!("{wit}/{package}"))
+            .push_dir(format!("{root}/{package}"))
             .expect("a package");
     }
     let package = resolve.push_str("worlds.wit", WORLDS).expect("worlds");
