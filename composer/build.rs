@@ -1,10 +1,10 @@
 //! Builds the adapter component, so that `cargo build` of any crate that needs it is all there is to do.
 //!
 //! A nested cargo compiles the `adapter` crate to a core module, `ComponentEncoder` makes it a component, and its imports
-//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it is
-//! `wasi.rs`, the table of what each release of WASI 0.2 has.
+//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it are the
+//! interfaces that the composer has in it, and `wasi.rs`, the table of what each release of WASI 0.2 has.
 //!
-//! The package that `.ci/package` makes of this crate has the adapter in it, and there it is taken as it is.
+//! The package that `.ci/package` makes of this crate stands alone, and has the adapter and the interfaces in a folder of its own.
 
 use std::{
     env,
@@ -20,8 +20,11 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 #[path = "build/wasi.rs"]
 mod wasi;
 
-/// The adapter in a package.
-const PACKAGED: &str = "adapter.wasm";
+/// Where a package of this crate has the adapter, and the interfaces that the repository has beside this folder.
+const PACKAGED: &str = "packaged";
+
+/// The interfaces whose text the composer needs when it runs, each a folder of `wit` and the file in it.
+const EMBEDDED_WIT: [&str; 2] = ["settings", "stubs"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -70,39 +73,43 @@ fn main() -> ExitCode {
 fn build() -> Result<(), Box<dyn Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
-    let component = match package.parent() {
-        Some(workspace) if workspace.join("adapter/Cargo.toml").exists() => {
-            build_component(workspace, &out_dir)?
+    let workspace = package
+        .parent()
+        .filter(|folder| folder.join("wit/adapter").is_dir());
+    let (component, wit) = match workspace {
+        Some(workspace) => (build_component(workspace, &out_dir)?, workspace.join("wit")),
+        None => {
+            let packaged = package.join(PACKAGED);
+            (read(&packaged.join("adapter.wasm"))?, packaged.join("wit"))
         }
-        _ => packaged_component(&package)?,
     };
     check_interfaces(&component)?;
     Validator::new_with_features(FEATURES).validate_all(&component)?;
     fs::write(out_dir.join("adapter.wasm"), component)?;
-    let table = wasi::table(&package.join("wit/wasi"))?;
-    fs::write(out_dir.join("wasi.rs"), table)?;
+
+    for name in EMBEDDED_WIT {
+        let file = Path::new(name).with_extension("wit");
+        fs::write(out_dir.join(&file), read(&wit.join(name).join(&file))?)?;
+    }
+    fs::write(out_dir.join("wasi.rs"), wasi::table(&wit.join("wasi"))?)?;
     Ok(())
 }
 
-/// The component that is in the package.
-fn packaged_component(package: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={PACKAGED}");
-    fs::read(package.join(PACKAGED)).map_err(|error| {
-        format!("there is no {PACKAGED} in the package, as `.ci/package` puts it there: {error}")
-            .into()
+/// The contents of a file that is an input of the build.
+fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read(path).map_err(|error| {
+        format!(
+            "cannot read {}, which stands in the repository, and in a package that `.ci/package` made: {error}",
+            path.display()
+        )
+        .into()
     })
 }
 
 /// Builds the component from the sources in `workspace`.
 fn build_component(workspace: &Path, out_dir: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
-    for source in [
-        "adapter",
-        "wit",
-        "composer/wit",
-        "composer/src/outbound_hosts",
-        "Cargo.toml",
-        "Cargo.lock",
-    ] {
+    for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
         println!(
             "cargo::rerun-if-changed={}",
             workspace.join(source).display()

@@ -23,7 +23,7 @@ mod bindings {
         path: [
             "../wit/fermyon-spin",
             "../wit/wasi-cli",
-            "../composer/wit/settings",
+            "../wit/settings",
             "../wit/adapter",
         ],
         world: "spin-mqtt:adapter/adapter",

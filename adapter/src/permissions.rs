@@ -59,5 +59,5 @@ fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, 
     let entry: AllowedHost = entry
         .parse()
         .map_err(|error: outbound_hosts::EntryError| error.message())?;
-    Ok(entry.permits(address.scheme.as_str(), &address.host, address.port))
+    Ok(entry.permits(address))
 }

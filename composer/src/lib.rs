@@ -47,7 +47,6 @@ mod kept;
 mod manifest;
 mod names;
 mod needs;
-pub mod outbound_hosts;
 mod plug;
 mod rename;
 mod resources;

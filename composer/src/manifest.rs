@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::outbound_hosts::Template;
+use outbound_hosts::Template;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 

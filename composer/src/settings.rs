@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::outbound_hosts::{EntryError, TemplateError};
+use outbound_hosts::{EntryError, TemplateError};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 

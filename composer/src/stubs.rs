@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The interface between the stubs and the component that reports a call of one, the reporter.
-const REPORT_WIT: &str = include_str!("../wit/stubs/stubs.wit");
+const REPORT_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/stubs.wit"));
 
 /// The reporter's world and its core module.
 const REPORTER_WIT: &str = include_str!("stubs/reporter.wit");

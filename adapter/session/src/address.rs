@@ -1,6 +1,8 @@
-use core::{net::Ipv6Addr, str::FromStr, time::Duration};
-
-use outbound_hosts::{Host, HostError};
+use core::{
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+    time::Duration,
+};
 
 use crate::text::{decimal, display_message};
 
@@ -83,6 +85,55 @@ impl Scheme {
     }
 }
 
+/// The host of an [`Address`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// A name to look up: labels of ASCII letters, digits, `-` and `_`, in the case that was given.
+    Name(String),
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address, without a zone.
+    Ipv6(Ipv6Addr),
+}
+
+impl FromStr for Host {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::NoHost);
+        }
+        if let Some(literal) = text.strip_prefix('[') {
+            return literal
+                .strip_suffix(']')
+                .and_then(|literal| Ipv6Addr::from_str(literal).ok())
+                .map(Self::Ipv6)
+                .ok_or(AddressError::Host);
+        }
+        if let Ok(address) = Ipv4Addr::from_str(text) {
+            return Ok(Self::Ipv4(address));
+        }
+
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let valid_label = |label: &str| {
+            matches!(label.len(), 1..=63)
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers and names to others: they are neither here.
+        let last = split_at_last(name, b'.').map_or(name, |(_, last)| last);
+        let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+        let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
+            || hexadecimal
+                .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if name.len() > 253 || !name.split('.').all(valid_label) || numeric {
+            return Err(AddressError::Host);
+        }
+        Ok(Self::Name(text.into()))
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -104,10 +155,7 @@ impl FromStr for Address {
         };
         let mut address = Self {
             scheme,
-            host: host.parse().map_err(|error| match error {
-                HostError::Empty => AddressError::NoHost,
-                HostError::Invalid => AddressError::Host,
-            })?,
+            host: host.parse()?,
             port: match port {
                 "" => scheme.default_port(),
                 digits => parse_port(digits)?,

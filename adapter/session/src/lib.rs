@@ -21,10 +21,9 @@ mod text;
 mod time;
 mod topic;
 
-pub use address::{Address, AddressError, Scheme};
+pub use address::{Address, AddressError, Host, Scheme};
 pub use error::{Awaited, Failure, Fate, PublishError, Refusal, Violation};
 pub use options::{ConnectOptions, Credentials, CredentialsError};
-pub use outbound_hosts::Host;
 pub use session::{Event, Qos, Session};
 pub use time::Instant;
 pub use topic::{Topic, TopicError};

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use spin_mqtt_composer::{Composer, Settings, SettingsError, outbound_hosts::is_variable_name};
+use outbound_hosts::is_variable_name;
+use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
 use super::usage;
 

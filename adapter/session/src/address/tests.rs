@@ -1,4 +1,4 @@
-use core::{net::Ipv4Addr, time::Duration};
+use core::time::Duration;
 
 use super::*;
 

@@ -98,16 +98,11 @@ pub(crate) fn any_app(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn world(name: &str) -> (Resolve, WorldId) {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
     let mut resolve = Resolve::default();
-    for package in [
-        "wit/fermyon-spin",
-        "wit/wasi-cli",
-        "composer/wit/settings",
-        "wit/adapter",
-    ] {
+    for package in ["fermyon-spin", "wasi-cli", "settings", "adapter"] {
         resolve
-            .push_dir(format!("{root}/{package}"))
+            .push_dir(format!("{wit}/{package}"))
             .expect("a package");
     }
     let package = resolve.push_str("worlds.wit", WORLDS).expect("worlds");

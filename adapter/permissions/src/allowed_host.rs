@@ -5,7 +5,7 @@ use core::{
     str::FromStr,
 };
 
-use super::Host;
+use mqtt_session::{Address, Host};
 
 #[cfg(test)]
 mod tests;
@@ -44,15 +44,18 @@ enum PortPattern {
 }
 
 impl AllowedHost {
-    /// Whether a connection is permitted to the port of a host that an address with this scheme, in lower case, names.
+    /// Whether a connection to `address` is permitted.
     ///
     /// Hosts that are given as names are compared as names, whatever they resolve to, and without regard to case.
-    pub fn permits(&self, scheme: &str, host: &Host, port: u16) -> bool {
+    pub fn permits(&self, address: &Address) -> bool {
+        let scheme = address.scheme.as_str();
         self.scheme.as_deref().is_none_or(|own| own == scheme)
-            && self.host.matches(host)
+            && self.host.matches(&address.host)
             && match self.port {
                 PortPattern::Any => true,
-                PortPattern::Range(start, end) => (u32::from(start)..end).contains(&port.into()),
+                PortPattern::Range(start, end) => {
+                    (u32::from(start)..end).contains(&address.port.into())
+                }
             }
     }
 
@@ -85,10 +88,10 @@ impl HostPattern {
                 name.len() > domain.len()
                     && name[name.len() - domain.len()..].eq_ignore_ascii_case(domain)
             }
-            (Self::Ip(pattern), host) => Some(*pattern) == host.ip(),
-            (Self::Network(network, prefix), host) => host
-                .ip()
-                .is_some_and(|ip| same_network(ip, *network, *prefix)),
+            (Self::Ip(pattern), host) => Some(*pattern) == ip(host),
+            (Self::Network(network, prefix), host) => {
+                ip(host).is_some_and(|ip| same_network(ip, *network, *prefix))
+            }
             _ => false,
         }
     }
@@ -124,6 +127,14 @@ impl HostPattern {
             (Ok(Host::Ipv6(ip)), false) => Ok(Self::Ip(IpAddr::V6(ip))),
             (Err(_), _) => Err(EntryError::Host),
         }
+    }
+}
+
+fn ip(host: &Host) -> Option<IpAddr> {
+    match host {
+        Host::Name(_) => None,
+        Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
+        Host::Ipv6(ip) => Some(IpAddr::V6(*ip)),
     }
 }
 
