@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use spin_mqtt_composer::{ComposeError, Composer, Composition, MQTT_INTERFACE, Provider, inspect};
+use spin_mqtt_composer::{
+    ComposeError, Composer, Composition, MQTT_INTERFACE, Provider, WasiVersion, inspect,
+};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
@@ -11,6 +13,11 @@ const PACKAGES: &str = r#"
     package wasi:io@0.2.6 {
         interface poll {
             resource pollable { ready: func() -> bool; }
+        }
+    }
+    package wasi:clocks@0.2.6 {
+        interface timezone {
+            utc-offset: func() -> s32;
         }
     }
     package acme:shop@1.0.0 {
@@ -132,6 +139,43 @@ fn compatible_versions_of_an_interface_have_a_stub_each() {
     let carts = composition.stubbed().iter();
     assert_eq!(carts.filter(|name| name.contains("/carts@")).count(), 2);
     assert_eq!(foreign(&composition), [""; 0]);
+}
+
+/// Also what the stubs themselves take of WASI, which is at 0.2.0.
+#[test]
+fn a_composition_with_stubs_imports_one_version_of_wasi() {
+    let app = app("import acme:shop/carts@1.0.0; import wasi:clocks/timezone@0.2.6;");
+    let versions = |wasi| {
+        let composer = Composer::new().stub_unresolved(true).wasi(wasi);
+        let composition = composer.compose(&app).unwrap();
+        let stubs = [
+            "acme:shop/prices@1.0.0",
+            "acme:shop/carts@1.0.0",
+            "wasi:clocks/timezone@0.2.6",
+        ];
+        for stub in stubs {
+            assert!(
+                composition.stubbed().iter().any(|name| name == stub),
+                "{stub}"
+            );
+        }
+        let imports = composition.imports();
+        assert!(
+            imports
+                .iter()
+                .any(|it| it.name.starts_with("wasi:cli/stderr@"))
+        );
+        let mut versions: Vec<_> = imports
+            .iter()
+            .map(|it| it.name.split_once('@').unwrap().1.to_owned())
+            .collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    };
+    assert_eq!(versions(WasiVersion::Lowest), ["0.2.0"]);
+    assert_eq!(versions(WasiVersion::Patch(6)), ["0.2.6"]);
+    assert_eq!(versions(WasiVersion::Keep), ["0.2.0", "0.2.6"]);
 }
 
 #[test]
