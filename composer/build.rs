@@ -4,7 +4,7 @@
 //! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it are the
 //! interfaces that the composer has in it, and `wasi.rs`, the table of what each release of WASI 0.2 has.
 //!
-//! The package that `.ci/package` makes of this crate stands alone, and has the adapter and the interfaces in a folder of its own.
+//! The package that `.ci/package` makes of this crate stands alone: it has the adapter and the interfaces in a folder of its own.
 
 use std::{
     env,

@@ -22,8 +22,8 @@ pub(crate) const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The component that exports what `app`, the bytes of a component, imports as `names`: interfaces, and functions at the root. Of WASI it imports what
-/// the reporter needs, and the interfaces whose types the stubs use.
+/// The component that exports what `app`, the bytes of a component, imports as `names`: interfaces, and functions at the root.
+/// Of WASI it imports what the reporter needs, and the interfaces whose types the stubs use.
 ///
 /// # Errors
 ///
