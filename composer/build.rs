@@ -1,8 +1,10 @@
 //! Builds the adapter component, so that `cargo build` of any crate that needs it is all there is to do.
 //!
 //! A nested cargo compiles the `adapter` crate to a core module, `ComponentEncoder` makes it a component, and its imports
-//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it is
-//! `wasi.rs`, the table of what each release of WASI 0.2 has.
+//! are held against the list of what every WASI 0.2 host has. The result is `$OUT_DIR/adapter.wasm`. Beside it are the
+//! interfaces that the composer has in it, and `wasi.rs`, the table of what each release of WASI 0.2 has.
+//!
+//! The package that `.ci/package` makes of this crate stands alone: it has the adapter and the interfaces in a folder of its own.
 
 use std::{
     env,
@@ -17,6 +19,12 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 #[path = "build/wasi.rs"]
 mod wasi;
+
+/// Where a package of this crate has the adapter, and the interfaces that the repository has beside this folder.
+const PACKAGED: &str = "packaged";
+
+/// The interfaces whose text the composer needs when it runs, each a folder of `wit` and the file in it.
+const EMBEDDED_WIT: [&str; 2] = ["settings", "stubs"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -64,11 +72,44 @@ fn main() -> ExitCode {
 }
 
 fn build() -> Result<(), Box<dyn Error>> {
-    let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
-        .parent()
-        .ok_or("the composer stands outside its workspace")?
-        .to_path_buf();
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    let workspace = package
+        .parent()
+        .filter(|folder| folder.join("wit/adapter").is_dir());
+    let (component, wit) = match workspace {
+        Some(workspace) => (build_component(workspace, &out_dir)?, workspace.join("wit")),
+        None => {
+            let packaged = package.join(PACKAGED);
+            (read(&packaged.join("adapter.wasm"))?, packaged.join("wit"))
+        }
+    };
+    check_interfaces(&component)?;
+    Validator::new_with_features(FEATURES).validate_all(&component)?;
+    fs::write(out_dir.join("adapter.wasm"), component)?;
+
+    for name in EMBEDDED_WIT {
+        let file = Path::new(name).with_extension("wit");
+        fs::write(out_dir.join(&file), read(&wit.join(name).join(&file))?)?;
+    }
+    fs::write(out_dir.join("wasi.rs"), wasi::table(&wit.join("wasi"))?)?;
+    Ok(())
+}
+
+/// The contents of a file that is an input of the build.
+fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read(path).map_err(|error| {
+        format!(
+            "cannot read {}, which stands in the repository, and in a package that `.ci/package` made: {error}",
+            path.display()
+        )
+        .into()
+    })
+}
+
+/// Builds the component from the sources in `workspace`.
+fn build_component(workspace: &Path, out_dir: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
         println!(
             "cargo::rerun-if-changed={}",
@@ -76,33 +117,64 @@ fn build() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    let module = fs::read(build_module(&workspace, &out_dir)?)?;
+    let module = fs::read(build_module(workspace, out_dir)?)?;
     let component = ComponentEncoder::default()
         .module(&module)?
         .validate(true)
         .encode()?;
-    check_interfaces(&component)?;
-    let component = without_names(&component)?;
-    Validator::new_with_features(FEATURES).validate_all(&component)?;
-    fs::write(out_dir.join("adapter.wasm"), component)?;
-    let table = wasi::table(&workspace.join("wit/wasi"))?;
-    fs::write(out_dir.join("wasi.rs"), table)?;
-    Ok(())
+    without_names(&component)
+}
+
+/// The tools that compile the adapter.
+#[derive(Clone, Copy)]
+enum Tools {
+    /// Those of the outer build.
+    Outer,
+    /// Those that rustup has, or installs, for rust-toolchain.toml. `cargo install` runs with the toolchain of the folder that it
+    /// is called in, and few have the target for the adapter.
+    Pinned,
+}
+
+impl Tools {
+    /// A command that runs in `workspace`.
+    fn command(self, workspace: &Path, name: &str) -> Command {
+        let outer = env::var_os(name.to_ascii_uppercase());
+        let mut command = match (self, outer) {
+            (Self::Outer, Some(path)) => Command::new(path),
+            _ => Command::new(name),
+        };
+        if let Self::Pinned = self {
+            for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+                command.env_remove(variable);
+            }
+        }
+        command.current_dir(workspace);
+        command
+    }
+
+    /// Whether they can compile for [`TARGET`].
+    fn have_target(self, workspace: &Path) -> bool {
+        let libdir = self
+            .command(workspace, "rustc")
+            .args(["--print", "target-libdir", "--target", TARGET])
+            .output();
+        libdir.is_ok_and(|output| {
+            let path = String::from_utf8(output.stdout).unwrap_or_default();
+            output.status.success() && Path::new(path.trim()).is_dir()
+        })
+    }
 }
 
 /// Compiles the adapter's core module and returns its path.
 fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let libdir = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(workspace)
-        .output()?;
-    if !Path::new(String::from_utf8(libdir.stdout)?.trim()).is_dir() {
-        return Err(format!(
-            "Rust's target {TARGET} is missing; install it with `rustup target add {TARGET}`"
-        )
-        .into());
-    }
+    let tools = [Tools::Outer, Tools::Pinned]
+        .into_iter()
+        .find(|tools| tools.have_target(workspace))
+        .ok_or_else(|| {
+            format!(
+                "Rust's target {TARGET} is missing; install it with `rustup target add {TARGET}`"
+            )
+        })?;
 
     // Panic messages hold source paths: without this, the adapter's bytes would depend on where it was built.
     let cargo_home = env::var_os("CARGO_HOME")
@@ -118,8 +190,8 @@ fn build_module(workspace: &Path, out_dir: &Path) -> Result<PathBuf, Box<dyn Err
     .join("\u{1f}");
 
     let target_dir = out_dir.join("adapter-target");
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(workspace)
+    let output = tools
+        .command(workspace, "cargo")
         .args([
             "build",
             "--locked",

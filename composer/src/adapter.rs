@@ -10,7 +10,7 @@ use crate::{
     component::{Component, InputError, Kind, decode},
     interface::{self, Mismatch},
     names::MQTT_INTERFACE,
-    plug::{Joint, plug},
+    plug::{Part, plug},
     settings::{SETTINGS_INTERFACE, Settings},
 };
 
@@ -107,13 +107,11 @@ impl Adapter {
             };
         }
         let settings = settings.component().map_err(AdapterError::Configure)?;
-        let joint = Joint {
-            import: SETTINGS_INTERFACE,
-            export: SETTINGS_INTERFACE,
-        };
+        let component = Component::parse(&settings)?;
+        let part = Part::same_names((settings, &component), [SETTINGS_INTERFACE]);
         let adapter = (self.bytes.to_vec(), &self.component);
-        let configured = plug(adapter, settings, &[joint])
-            .map_err(|error| AdapterError::Configure(error.into()))?;
+        let configured =
+            plug(adapter, vec![part]).map_err(|error| AdapterError::Configure(error.into()))?;
         Self::unchecked(configured.into())
     }
 

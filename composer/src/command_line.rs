@@ -4,34 +4,35 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use outbound_hosts::environment_name;
+use crate::{component::Component, inspect::Import, names::InterfaceName, needs::Needs};
 
-use crate::{component::Component, inspect::Import, names::InterfaceName, settings::Settings};
-
-/// The `wasmtime` subcommand that runs a component.
+/// The subcommand that runs a component, of `wasmtime` and of `jco`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Runner {
-    /// `wasmtime serve`, for a component that exports `wasi:http/incoming-handler`.
+    /// `serve`, for a component that exports `wasi:http/incoming-handler`.
     Serve,
-    /// `wasmtime run`, for one that exports `wasi:cli/run`.
+    /// `run`, for one that exports `wasi:cli/run`.
     Run,
 }
 
-/// How `wasmtime` runs a component, with all that it imports, and with it the network.
+/// How hosts run a component, with all that it imports and needs: `wasmtime`, and `jco` on Node.js, which gives a component
+/// all that its own process has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     runner: Runner,
     http: bool,
+    network: bool,
+    name_lookup: bool,
     /// The environment variables that must be set.
     unset: Vec<String>,
 }
 
 impl CommandLine {
-    /// How to run `component` with `settings` inside; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
+    /// How to run `component`, which has these `needs`; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
     /// library, or if it imports what not every WASI 0.2 host has.
-    pub(crate) fn of(component: &Component, settings: Option<&Settings>) -> Option<Self> {
+    pub(crate) fn of(component: &Component, needs: &Needs) -> Option<Self> {
         if Import::all(component)
             .iter()
             .any(|import| !import.provider.is_everywhere())
@@ -58,15 +59,16 @@ impl CommandLine {
         let http = component
             .imports()
             .any(|(name, _)| name.starts_with("wasi:http/"));
-        let unset = settings
-            .into_iter()
-            .flat_map(Settings::unset_variables)
-            .map(environment_name)
-            .collect();
+        let variables = needs.environment.iter();
         Some(Self {
             runner,
             http,
-            unset,
+            network: needs.brokers || needs.own_sockets,
+            name_lookup: needs.name_lookup,
+            unset: variables
+                .filter(|variable| variable.required)
+                .map(|variable| variable.name.clone())
+                .collect(),
         })
     }
 
@@ -75,8 +77,8 @@ impl CommandLine {
         self.runner
     }
 
-    /// The program and its arguments, for the component in the file `path`. Where a variable must be set, its value is
-    /// `VALUE`, to be edited.
+    /// `wasmtime` and its arguments, for the component in the file `path`. Where a variable must be set, its value is `VALUE`,
+    /// to be edited.
     pub fn arguments(&self, path: &str) -> Vec<String> {
         let mut arguments = vec!["wasmtime"];
         match self.runner {
@@ -85,27 +87,57 @@ impl CommandLine {
             Runner::Run if self.http => arguments.extend(["run", "-Shttp"]),
             Runner::Run => arguments.push("run"),
         }
-        arguments.extend(["-Sinherit-network", "-Sallow-ip-name-lookup"]);
-        let path = match path.starts_with('-') {
-            true => format!("./{path}"),
-            false => path.to_owned(),
-        };
+        if self.network {
+            arguments.push("-Sinherit-network");
+        }
+        if self.name_lookup {
+            arguments.push("-Sallow-ip-name-lookup");
+        }
         let unset = self.unset.iter();
         let environment = unset.flat_map(|name| ["--env".to_owned(), format!("{name}=VALUE")]);
         arguments
             .into_iter()
             .map(str::to_owned)
             .chain(environment)
-            .chain([path])
+            .chain([operand(path)])
             .collect()
     }
 
-    /// The same as a line for a shell, with what needs it in quotes.
-    pub fn shell(&self, path: &str) -> String {
-        let arguments = self.arguments(path);
-        let words: Vec<_> = arguments.iter().map(|argument| quote(argument)).collect();
-        words.join(" ")
+    /// The same for `jco`, to whose environment the variables are added.
+    pub fn jco_arguments(&self, path: &str) -> Vec<String> {
+        let values = self.unset.iter().map(|name| format!("{name}=VALUE"));
+        let values: Vec<String> = values.collect();
+        let env = (!values.is_empty()).then(|| "env".to_owned());
+        let subcommand = match self.runner {
+            Runner::Serve => "serve",
+            Runner::Run => "run",
+        };
+        let jco = ["jco".to_owned(), subcommand.to_owned(), operand(path)];
+        env.into_iter().chain(values).chain(jco).collect()
     }
+
+    /// [`arguments`](Self::arguments) as a line for a shell, with what needs it in quotes.
+    pub fn shell(&self, path: &str) -> String {
+        line(&self.arguments(path))
+    }
+
+    /// [`jco_arguments`](Self::jco_arguments) as a line for a shell, with what needs it in quotes.
+    pub fn jco_shell(&self, path: &str) -> String {
+        line(&self.jco_arguments(path))
+    }
+}
+
+/// The file `path` as an argument that is no option.
+fn operand(path: &str) -> String {
+    match path.starts_with('-') {
+        true => format!("./{path}"),
+        false => path.to_owned(),
+    }
+}
+
+fn line(arguments: &[String]) -> String {
+    let words: Vec<_> = arguments.iter().map(|argument| quote(argument)).collect();
+    words.join(" ")
 }
 
 fn quote(argument: &str) -> Cow<'_, str> {
@@ -119,14 +151,16 @@ fn quote(argument: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
+
+    fn command(text: &str, settings: &Settings) -> Option<CommandLine> {
+        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
+        let imports = component.imports().map(|(name, _)| name);
+        CommandLine::of(&component, &Needs::of(imports, Some(settings)))
+    }
 
     fn line(text: &str, path: &str) -> Option<String> {
-        let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
-        let settings = Settings::new()
-            .variable("set", Some("1".into()))
-            .variable("unset_one", None);
-        let settings = text.contains("(;unset;)").then_some(&settings);
-        CommandLine::of(&component, settings).map(|line| line.shell(path))
+        command(text, &Settings::new()).map(|line| line.shell(path))
     }
 
     const RUN: &str = "(instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i))";
@@ -167,10 +201,54 @@ mod tests {
 
     #[test]
     fn what_must_be_set_is_in_the_line() {
+        let settings = Settings::new()
+            .variable("set", Some("1".into()))
+            .variable("unset_one", None);
+        let command = command(&format!("(component {RUN})"), &settings).unwrap();
         assert_eq!(
-            line(&format!("(component (;unset;) {RUN})"), "a.wasm").unwrap(),
+            command.shell("a.wasm"),
             "wasmtime run -Sinherit-network -Sallow-ip-name-lookup --env SPIN_VARIABLE_UNSET_ONE=VALUE a.wasm"
         );
+        assert_eq!(
+            command.jco_shell("-a.wasm"),
+            "env SPIN_VARIABLE_UNSET_ONE=VALUE jco run ./-a.wasm"
+        );
+    }
+
+    #[test]
+    fn no_more_of_the_network_is_in_the_line_than_is_needed() {
+        for (allowed, imports, options) in [
+            (
+                &["mqtt://h"] as &[_],
+                "",
+                " -Sinherit-network -Sallow-ip-name-lookup",
+            ),
+            (
+                &["mqtt://10.0.0.0/8:*", "mqtt://[::1]"],
+                "",
+                " -Sinherit-network",
+            ),
+            (
+                &["mqtt://{{ a }}"],
+                "",
+                " -Sinherit-network -Sallow-ip-name-lookup",
+            ),
+            (&["mqtt://{{ a }}/8:1883"], "", " -Sinherit-network"),
+            (&["https://example.com"], "", ""),
+            (&[], "", ""),
+            (
+                &[],
+                "(import \"wasi:sockets/udp@0.2.0\" (instance))",
+                " -Sinherit-network",
+            ),
+        ] {
+            let settings = Settings::new()
+                .variable("a", Some("1".into()))
+                .allowed_hosts(allowed.iter().map(|entry| (*entry).to_owned()));
+            let command = command(&format!("(component {imports} {RUN})"), &settings).unwrap();
+            let expected = format!("wasmtime run{options} a.wasm");
+            assert_eq!(command.shell("a.wasm"), expected, "{allowed:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! From an app to a component that runs on any WASI host: parse, check, plug, check again.
 
-use std::{borrow::Cow, fmt, mem, path::Path, ptr};
+use std::{borrow::Cow, collections::HashSet, fmt, mem, path::Path, ptr};
 
 use thiserror::Error;
 use wasm_encoder::{ComponentSection, CustomSection, RawCustomSection};
 use wasm_metadata::Producers;
-use wasmparser::component_types::ComponentItem;
+use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 
 use crate::{
     adapter::{Adapter, AdapterError},
@@ -18,10 +18,14 @@ use crate::{
         ENVIRONMENT_INTERFACE, MQTT_INTERFACE, TOOL_NAME, TOOL_VERSION, VARIABLES_INTERFACE,
         compatible,
     },
-    plug::{Joint, PlugError, plug},
+    needs::Needs,
+    plug::{Joint, Part, PlugError, plug},
     rename::rename,
+    resources::is_asynchronous,
     settings::{Settings, SettingsError},
     shape::{self, Unsupported},
+    shared::shared,
+    stubs,
     unbound::unbound,
     wasi::{OneVersion, Provider, WasiLacks, WasiVersion},
 };
@@ -60,6 +64,24 @@ pub enum ComposeError {
         /// What is special about it.
         what: &'static str,
     },
+    /// A type of an interface that a stub is to provide stands elsewhere in the app too.
+    #[error(
+        "its import `{interface}` can't have a stub, for its {direction} `{name}` uses the type `{ty}` of it: who is on the \
+         other side would need the same `{interface}`, but the stub is to be inside of the app"
+    )]
+    SharedStub {
+        /// The interface's name.
+        interface: String,
+        /// `import` or `export`.
+        direction: &'static str,
+        /// The name of that import or export.
+        name: String,
+        /// The type, such as `store`.
+        ty: String,
+    },
+    /// The stubs for its imports were not generated.
+    #[error("its imports can't have stubs")]
+    Stub(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The pieces fit, and yet did not make a component.
     #[error(transparent)]
     Plug(#[from] PlugError),
@@ -90,6 +112,8 @@ pub struct Leftover {
     pub provider: Provider,
     /// It is an import of the adapter and not of the app.
     pub of_adapter: bool,
+    /// A [stub](Composer::stub_unresolved) can take its place.
+    pub stubbable: bool,
 }
 
 impl Leftovers {
@@ -123,6 +147,7 @@ impl fmt::Display for Leftovers {
             name,
             provider,
             of_adapter,
+            ..
         } in &self.0
         {
             let of_adapter = if *of_adapter { " (of the adapter)" } else { "" };
@@ -139,6 +164,7 @@ pub struct Composer {
     adapter: Option<Adapter>,
     pub(crate) settings: Settings,
     allow_unresolved: bool,
+    stub_unresolved: bool,
     wasi: WasiVersion,
 }
 
@@ -173,6 +199,15 @@ impl Composer {
     /// Whether imports may remain that are neither plugged nor of stable WASI 0.2. Not allowed unless set.
     pub fn allow_unresolved(mut self, allow: bool) -> Self {
         self.allow_unresolved = allow;
+        self
+    }
+
+    /// Whether the app's imports that are neither plugged nor of stable WASI 0.2 are filled with stubs: a call of one says on
+    /// standard error what was called, and traps. Not filled unless set. What a stub can't stand for is left to
+    /// [`allow_unresolved`](Self::allow_unresolved): asynchronous functions, the drafts in an interface of stable WASI, and
+    /// imports of the adapter.
+    pub fn stub_unresolved(mut self, stub: bool) -> Self {
+        self.stub_unresolved = stub;
         self
     }
 
@@ -223,10 +258,15 @@ impl Composer {
         } = self.configure()?;
         let joints = joints(&guest.component, &adapter, &self.settings)?;
         let plugged: Vec<&str> = joints.iter().map(|joint| joint.import).collect();
-        let imports = remaining(&guest.component, &adapter, &plugged);
+        let stubbed = match self.stub_unresolved {
+            true => stubbed(&guest.component, &plugged)?,
+            false => Vec::new(),
+        };
+        let filled: HashSet<&str> = plugged.iter().chain(&stubbed).copied().collect();
+        let imports = remaining(&guest.component, &adapter, &filled);
         let version = OneVersion::choose(self.wasi, imports)?;
         let new_import = |name: &str| version.as_ref()?.import(name);
-        let leftovers = leftovers(&guest.component, &adapter, &plugged, new_import);
+        let leftovers = leftovers(&guest.component, &adapter, &filled, new_import);
         if !leftovers.is_empty() && !self.allow_unresolved {
             return Err(ComposeError::Leftovers(Leftovers(leftovers)));
         }
@@ -251,8 +291,28 @@ impl Composer {
             None => Some(self.settings.clone()),
             Some(_) => Settings::read(&adapter_bytes),
         };
+        let stubs = match stubbed.is_empty() {
+            true => None,
+            false => {
+                let bytes = stubs::component(&guest.bytes, &stubbed).map_err(ComposeError::Stub)?;
+                let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
+                Some((bytes, component))
+            }
+        };
+        let mut parts = vec![Part {
+            bytes: adapter_bytes.into_owned(),
+            component: &adapter,
+            joints,
+        }];
+        let (stub_bytes, stub_component) = stubs.unzip();
+        if let (Some(bytes), Some(component)) = (stub_bytes, &stub_component) {
+            let names = stubbed.iter().copied();
+            parts.push(Part::same_names((bytes, component), names));
+        }
+        let imports = guest.component.imports().map(|(name, _)| name);
+        let needs = Needs::of(imports, settings.as_ref());
         let app = (mem::take(&mut guest.bytes), &guest.component);
-        let mut bytes = plug(app, adapter_bytes.into_owned(), &joints)?;
+        let mut bytes = plug(app, parts)?;
         let exports = guest.component.exports().map(|(name, _)| name);
         let new_exports = version.as_ref().map(|version| version.exports(exports));
         let new_export = |name: &str| new_exports.as_ref()?.get(name).cloned();
@@ -262,7 +322,7 @@ impl Composer {
         annotate(&mut bytes, &guest.component);
         let component = Component::parse(&bytes).map_err(ComposeError::InvalidResult)?;
         let mut renamed =
-            kept::imports(&guest.component, &adapter, &component, &plugged, new_import)?;
+            kept::imports(&guest.component, &adapter, &component, &filled, new_import)?;
         renamed.extend(kept::exports(&guest.component, &component, new_export)?);
         Ok(Composition {
             bytes,
@@ -272,8 +332,10 @@ impl Composer {
             renamed,
             wasi: version,
             plugged: plugged.into_iter().map(String::from).collect(),
+            stubbed: stubbed.into_iter().map(String::from).collect(),
             settings,
             unbound: unbound(guest.component.imports().map(|(name, _)| name)),
+            needs,
         })
     }
 }
@@ -316,13 +378,63 @@ fn joints<'a>(
     Ok(joints)
 }
 
+/// The imports of `app` but those `plugged` that stubs are to fill: those that can have one, and types alone that are not
+/// WASI's, so that nothing else remains.
+fn stubbed<'a>(app: &'a Component, plugged: &[&str]) -> Result<Vec<&'a str>, ComposeError> {
+    let (mut stubbed, mut types) = (HashSet::new(), HashSet::new());
+    for (name, item) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
+        let provider = Provider::of(app, name, item);
+        if provider == Provider::NotNeeded {
+            if matches!(item.ty, ComponentEntityType::Instance(_)) && !name.starts_with("wasi:") {
+                types.insert(name);
+                stubbed.insert(name);
+            }
+        } else if !provider.is_everywhere() && is_stubbable(app, item, &provider) {
+            stubbed.insert(name);
+        }
+    }
+    loop {
+        let shared = shared(app, &stubbed);
+        if let Some(shared) = shared.iter().find(|it| !types.contains(it.interface)) {
+            return Err(ComposeError::SharedStub {
+                interface: shared.interface.to_owned(),
+                direction: shared.direction,
+                name: shared.name.to_owned(),
+                ty: shared.ty.clone(),
+            });
+        }
+        // Nobody has to provide types, so that they may as well remain for what uses them and remains.
+        for shared in &shared {
+            stubbed.remove(shared.interface);
+        }
+        if shared.is_empty() {
+            let order = app.imports().map(|(name, _)| name);
+            return Ok(order.filter(|name| stubbed.contains(name)).collect());
+        }
+    }
+}
+
+/// Whether a stub can be what `provider` would provide, the import `item` of `app`.
+fn is_stubbable(app: &Component, item: &ComponentItem, provider: &Provider) -> bool {
+    let can_be_called = matches!(
+        item.ty,
+        ComponentEntityType::Instance(_) | ComponentEntityType::Func(_)
+    );
+    // A host has the rest of the interface, and a stub would take that away.
+    let is_partly_there = matches!(
+        provider,
+        Provider::Gated { .. } | Provider::Later { .. } | Provider::Unknown { .. }
+    );
+    can_be_called && !is_partly_there && !is_asynchronous(app.types(), item)
+}
+
 /// What will remain of the imports of `app` and `adapter`, each with the one that it is of.
 fn remaining<'a>(
     app: &'a Component,
     adapter: &'a Component,
-    plugged: &[&str],
+    filled: &HashSet<&str>,
 ) -> impl Iterator<Item = (&'a Component, &'a str, &'a ComponentItem)> {
-    let of_app = app.imports().filter(|(name, _)| !plugged.contains(name));
+    let of_app = app.imports().filter(|(name, _)| !filled.contains(name));
     let of_adapter = adapter.imports();
     let of_app = of_app.map(move |(name, item)| (app, name, item));
     of_app.chain(of_adapter.map(move |(name, item)| (adapter, name, item)))
@@ -332,21 +444,25 @@ fn remaining<'a>(
 fn leftovers(
     app: &Component,
     adapter: &Component,
-    plugged: &[&str],
+    filled: &HashSet<&str>,
     new_import: impl Fn(&str) -> Option<String>,
 ) -> Vec<Leftover> {
-    remaining(app, adapter, plugged)
-        .map(|(component, name, item)| {
-            let new = new_import(name);
-            Leftover {
+    let mut leftovers: Vec<Leftover> = Vec::new();
+    for (component, name, item) in remaining(app, adapter, filled) {
+        let new = new_import(name);
+        let provider = Provider::of(component, new.as_deref().unwrap_or(name), item);
+        let of_adapter = ptr::eq(component, adapter);
+        let is_told = of_adapter && leftovers.iter().any(|other| other.name == name);
+        if !provider.is_everywhere() && !is_told {
+            leftovers.push(Leftover {
                 name: name.to_owned(),
-                provider: Provider::of(component, new.as_deref().unwrap_or(name), item),
-                of_adapter: ptr::eq(component, adapter),
-            }
-        })
-        .filter(|it| !it.provider.is_everywhere())
-        .filter(|it| !it.of_adapter || app.import(&it.name).is_none())
-        .collect()
+                stubbable: !of_adapter && is_stubbable(component, item, &provider),
+                provider,
+                of_adapter,
+            });
+        }
+    }
+    leftovers
 }
 
 /// Adds what is to be said about the composition: what the app said, and that this tool processed it.

@@ -6,8 +6,10 @@ use crate::{
     command_line::CommandLine,
     component::Component,
     composer::Leftover,
+    graph::Graph,
     guest::Form,
     inspect::Import,
+    needs::Needs,
     settings::Settings,
     wasi::{OneVersion, WasiItem},
 };
@@ -21,8 +23,10 @@ pub struct Composition {
     pub(crate) renamed: Vec<(String, String)>,
     pub(crate) wasi: Option<OneVersion>,
     pub(crate) plugged: Vec<String>,
+    pub(crate) stubbed: Vec<String>,
     pub(crate) settings: Option<Settings>,
     pub(crate) unbound: Vec<String>,
+    pub(crate) needs: Needs,
 }
 
 impl Composition {
@@ -51,7 +55,12 @@ impl Composition {
         &self.plugged
     }
 
-    /// The imports among them that not every WASI 0.2 host provides. There are none unless they were
+    /// The imports of the app that [stubs](crate::Composer::stub_unresolved) fill, in the order of the file.
+    pub fn stubbed(&self) -> &[String] {
+        &self.stubbed
+    }
+
+    /// The imports among those [left](Self::imports) that not every WASI 0.2 host provides. There are none unless they were
     /// [allowed](crate::Composer::allow_unresolved).
     pub fn leftovers(&self) -> &[Leftover] {
         &self.leftovers
@@ -85,9 +94,19 @@ impl Composition {
         &self.unbound
     }
 
+    /// What it needs of the network and of the environment.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// Which component inside serves which import of which.
+    pub fn graph(&self) -> Option<Graph> {
+        Graph::of(self.component())
+    }
+
     /// How to run it with `wasmtime`; `None` if it is a library, or has [leftovers](Self::leftovers).
     pub fn command_line(&self) -> Option<CommandLine> {
-        CommandLine::of(&self.component, self.settings())
+        CommandLine::of(&self.component, &self.needs)
     }
 }
 

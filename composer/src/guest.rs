@@ -1,18 +1,18 @@
 //! An app that asks for MQTT: bytes, checked to be something that the adapter can be plugged into.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashSet};
 
 use serde::Serialize;
 use thiserror::Error;
 use wasm_metadata::Producers;
-use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
+use wasmparser::component_types::ComponentItem;
 
 use crate::{
     bounds,
     component::{Component, InputError, Kind, PRODUCERS, decode},
     componentize::{ComponentizeError, componentize},
     names::{MQTT_INTERFACE, MqttName, TOOL_NAME},
-    resources::resources,
+    shared::shared,
 };
 
 /// Why an app can't have the adapter plugged in.
@@ -114,8 +114,15 @@ impl Guest {
     /// All of [`GuestError`] but those about the bytes, if there is no such import or it can't be plugged.
     pub(crate) fn socket(&self) -> Result<&ComponentItem, GuestError> {
         if let Some(item) = self.component.import(MQTT_INTERFACE) {
-            self.check_not_shared(item)?;
-            return Ok(item);
+            let inside = HashSet::from([MQTT_INTERFACE]);
+            return match shared(&self.component, &inside).first() {
+                None => Ok(item),
+                Some(shared) => Err(GuestError::Shared {
+                    direction: shared.direction,
+                    name: shared.name.to_owned(),
+                    ty: shared.ty.clone(),
+                }),
+            };
         }
         let others = || self.component.imports().map(|(name, _)| name);
         if let Some(import) = others().find(|name| MqttName::of(name) == Some(MqttName::Async)) {
@@ -155,67 +162,5 @@ impl Guest {
                 Ok(version) => version.to_string(),
                 Err(_) => "of an unknown version".to_owned(),
             })
-    }
-
-    /// Checks that no other import or export uses a type of `mqtt`, the MQTT import.
-    fn check_not_shared(&self, mqtt: &ComponentItem) -> Result<(), GuestError> {
-        let ComponentEntityType::Instance(id) = mqtt.ty else {
-            return Ok(());
-        };
-        let types = self.component.types();
-        let mut own_resources = HashMap::new();
-        let mut own_values = HashMap::new();
-        for (ty, item) in &types[id].exports {
-            match item.ty {
-                ComponentEntityType::Type {
-                    created: ComponentAnyTypeId::Resource(id),
-                    ..
-                } => drop(own_resources.insert(id.resource(), ty)),
-                ComponentEntityType::Type { created, .. } => drop(own_values.insert(created, ty)),
-                _ => {}
-            }
-        }
-        let imports = self.component.imports().map(|import| ("import", import));
-        let exports = self.component.exports().map(|export| ("export", export));
-        for (direction, (name, item)) in imports.chain(exports) {
-            if name == MQTT_INTERFACE {
-                continue;
-            }
-            let resource = resources(types, item)
-                .into_iter()
-                .find_map(|id| own_resources.get(&id.resource()));
-            let shared = match direction {
-                "import" => resource.or_else(|| self.alias_in(item, &own_values)),
-                // A value type is nothing but its structure once it is exported.
-                _ => resource,
-            };
-            if let Some(ty) = shared {
-                return Err(GuestError::Shared {
-                    direction,
-                    name: name.to_owned(),
-                    ty: ty.to_string(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// What is found in `originals` under a type that a type of the interface `item` is an alias of.
-    fn alias_in<'a, T>(
-        &self,
-        item: &ComponentItem,
-        originals: &'a HashMap<ComponentAnyTypeId, T>,
-    ) -> Option<&'a T> {
-        let ComponentEntityType::Instance(id) = item.ty else {
-            return None;
-        };
-        let types = self.component.types();
-        types[id].exports.values().find_map(|item| match item.ty {
-            ComponentEntityType::Type { created, .. } => self
-                .component
-                .aliases(created)
-                .find_map(|ty| originals.get(&ty)),
-            _ => None,
-        })
     }
 }

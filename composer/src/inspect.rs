@@ -8,10 +8,12 @@ use crate::{
     command_line::CommandLine,
     component::Component,
     composer::{ComposeError, Composer},
+    graph::Graph,
     guest::{Form, Guest, GuestError},
     names::{MQTT_INTERFACE, MqttName, VARIABLES_INTERFACE},
+    needs::Needs,
     settings::Settings,
-    unbound::unbound_in,
+    unbound::{imports_of_app, unbound},
     wasi::Provider,
 };
 
@@ -37,6 +39,13 @@ pub struct Inspection {
     /// If a list of allowed hosts is composed in (or would be): the imports of the app, without versions, by which it
     /// reaches hosts itself, so that the list does not bind it. Else empty.
     pub unbound_imports: Vec<String>,
+    /// The imports that [stubs](Composer::stub_unresolved) fill, once it is composed.
+    pub stubbed: Vec<String>,
+    /// What it needs of the network and of the environment, once it is composed; `None` if it can't be.
+    pub needs: Option<Needs>,
+    /// Which component serves which import of which, once it is composed; `None` if it can't be.
+    #[serde(skip)]
+    pub graph: Option<Graph>,
     /// How to run the result (or, composed already, the input); `None` if that is a library, if the host must provide more
     /// than WASI 0.2, or if it can't be composed.
     #[serde(skip)]
@@ -132,6 +141,11 @@ impl Composer {
             if is_plugged {
                 import.provider = Provider::Adapter;
             }
+            if let Ok(composition) = &composition
+                && composition.stubbed().contains(&import.name)
+            {
+                import.provider = Provider::Stub;
+            }
         }
         let settings = match &composition {
             Ok(composition) => composition.settings().cloned(),
@@ -142,29 +156,48 @@ impl Composer {
             )) => Settings::read(&guest.bytes),
             Err(_) => Some(self.settings.clone()),
         };
-        let (socket, host, unbound_imports, command) = match composition {
+        let (socket, host, unbound_imports, needs, graph, command) = match composition {
             Ok(composition) => {
                 let socket = Socket::Ready {
                     import: MQTT_INTERFACE,
                 };
                 let command = composition.command_line();
-                (socket, composition.imports(), composition.unbound, command)
+                let (imports, graph) = (composition.imports(), composition.graph());
+                (
+                    socket,
+                    imports,
+                    composition.unbound,
+                    Some(composition.needs),
+                    graph,
+                    command,
+                )
             }
             Err(
                 reason @ ComposeError::Guest(
                     GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged,
                 ),
             ) => {
-                let command = CommandLine::of(&guest.component, settings.as_ref());
-                let unbound = unbound_in(&guest.bytes);
+                let of_app = imports_of_app(&guest.bytes);
+                let of_app = of_app.iter().map(String::as_str);
+                let needs = Needs::of(of_app.clone(), settings.as_ref());
+                let command = CommandLine::of(&guest.component, &needs);
                 (
                     Socket::Composed { reason },
                     imports.clone(),
-                    unbound,
+                    unbound(of_app),
+                    Some(needs),
+                    Graph::of(&guest.bytes),
                     command,
                 )
             }
-            Err(reason) => (Socket::Refused { reason }, Vec::new(), Vec::new(), None),
+            Err(reason) => (
+                Socket::Refused { reason },
+                Vec::new(),
+                Vec::new(),
+                None,
+                None,
+                None,
+            ),
         };
         let is_limited = settings
             .as_ref()
@@ -187,6 +220,13 @@ impl Composer {
                 true => unbound_imports,
                 false => Vec::new(),
             },
+            stubbed: graph
+                .iter()
+                .flat_map(Graph::stubbed)
+                .map(str::to_owned)
+                .collect(),
+            needs,
+            graph,
             command,
         })
     }

@@ -1,5 +1,7 @@
 //! That a composition still has what its app has: nothing made is returned before this is sure.
 
+use std::collections::HashSet;
+
 use crate::{
     component::Component,
     composer::ComposeError,
@@ -7,7 +9,7 @@ use crate::{
     types::{Comparison, Fit, Scope},
 };
 
-/// Checks that the app's imports are those of the composition, but for those that are `plugged`, and returns those that stand
+/// Checks that the app's imports are those of the composition, but for those that are `filled`, and returns those that stand
 /// there under a new name.
 ///
 /// Names are new where `new_import` has one, and where wac-graph joins two versions of an interface to the higher one, because
@@ -16,7 +18,7 @@ pub(crate) fn imports(
     app: &Component,
     adapter: &Component,
     composed: &Component,
-    plugged: &[&str],
+    filled: &HashSet<&str>,
     new_import: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, String)>, ComposeError> {
     let changed = |name: &str| ComposeError::Changed {
@@ -28,7 +30,7 @@ pub(crate) fn imports(
         return Err(changed(MQTT_INTERFACE));
     }
     let mut renamed = Vec::new();
-    for (name, _) in app.imports().filter(|(name, _)| !plugged.contains(name)) {
+    for (name, _) in app.imports().filter(|(name, _)| !filled.contains(name)) {
         let new = new_import(name).unwrap_or_else(|| name.to_owned());
         let new = match composed.import(&new) {
             Some(_) => new,

@@ -1,8 +1,9 @@
-//! Which resource types a type is made with.
+//! What a type is made with: resource types, and what is asynchronous.
 
 use std::collections::HashSet;
 
 use wasmparser::{
+    PrimitiveValType,
     component_types::{
         AliasableResourceId, ComponentAnyTypeId, ComponentDefinedType, ComponentDefinedTypeId,
         ComponentEntityType, ComponentFuncTypeId, ComponentItem, ComponentValType,
@@ -12,23 +13,34 @@ use wasmparser::{
 
 /// The resource types in `item`: those that it defines, and those that its functions have handles of.
 pub(crate) fn resources(types: TypesRef<'_>, item: &ComponentItem) -> HashSet<AliasableResourceId> {
-    let mut walk = Walk {
-        types,
-        found: HashSet::new(),
-        seen: HashSet::new(),
-    };
-    walk.item(item);
-    walk.found
+    Walk::of(types, item).found
+}
+
+/// Whether there is something of WASI 0.3 in `item`: an asynchronous function, a stream, a future, an error context.
+pub(crate) fn is_asynchronous(types: TypesRef<'_>, item: &ComponentItem) -> bool {
+    Walk::of(types, item).is_asynchronous
 }
 
 struct Walk<'a> {
     types: TypesRef<'a>,
     found: HashSet<AliasableResourceId>,
+    is_asynchronous: bool,
     /// Types refer to types, and without this the work would grow exponentially.
     seen: HashSet<ComponentDefinedTypeId>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn of(types: TypesRef<'a>, item: &ComponentItem) -> Self {
+        let mut walk = Self {
+            types,
+            found: HashSet::new(),
+            is_asynchronous: false,
+            seen: HashSet::new(),
+        };
+        walk.item(item);
+        walk
+    }
+
     fn item(&mut self, item: &ComponentItem) {
         let types = self.types;
         match item.ty {
@@ -50,6 +62,7 @@ impl Walk<'_> {
     fn function(&mut self, id: ComponentFuncTypeId) {
         let types = self.types;
         let function = &types[id];
+        self.is_asynchronous |= function.async_;
         self.all(
             function
                 .params
@@ -64,9 +77,14 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, ty: ComponentValType) {
-        if let ComponentValType::Type(id) = ty {
-            self.defined(id);
+        match ty {
+            ComponentValType::Type(id) => self.defined(id),
+            ComponentValType::Primitive(ty) => self.primitive(ty),
         }
+    }
+
+    fn primitive(&mut self, ty: PrimitiveValType) {
+        self.is_asynchronous |= ty == PrimitiveValType::ErrorContext;
     }
 
     fn defined(&mut self, id: ComponentDefinedTypeId) {
@@ -76,7 +94,8 @@ impl Walk<'_> {
         use ComponentDefinedType::*;
         let types = self.types;
         match &types[id] {
-            Primitive(_) | Flags(_) | Enum(_) => {}
+            Primitive(ty) => self.primitive(*ty),
+            Flags(_) | Enum(_) => {}
             Record(record) => self.all(record.fields.values().copied()),
             Variant(variant) => self.all(variant.cases.values().filter_map(|case| case.ty)),
             Tuple(tuple) => self.all(tuple.types.iter().copied()),
@@ -84,7 +103,10 @@ impl Walk<'_> {
             Map { key, value, .. } => self.all([*key, *value]),
             Option { ty, .. } => self.value(*ty),
             Result { ok, err, .. } => self.all([*ok, *err].into_iter().flatten()),
-            Future { ty, .. } | Stream { ty, .. } => self.all(*ty),
+            Future { ty, .. } | Stream { ty, .. } => {
+                self.is_asynchronous = true;
+                self.all(*ty);
+            }
             Own(id) | Borrow(id) => drop(self.found.insert(*id)),
         }
     }

@@ -23,9 +23,9 @@ pub(crate) fn unbound<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<Str
     unbound
 }
 
-/// The same for `bytes`, a composition: of the component in it that imports MQTT. Its own imports would not do, for the
-/// adapter's sockets are among them.
-pub(crate) fn unbound_in(bytes: &[u8]) -> Vec<String> {
+/// The imports of the app in `bytes`, a composition: of the component in it that imports MQTT. Its own imports would not do,
+/// for the adapter's sockets are among them.
+pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
     // The imports of the component that is being read, at the end those around it.
     let mut around: Vec<Vec<String>> = Vec::new();
     let mut imports: Vec<String> = Vec::new();
@@ -42,7 +42,7 @@ pub(crate) fn unbound_in(bytes: &[u8]) -> Vec<String> {
             }
             Payload::End(_) => {
                 if imports.iter().any(|name| name == MQTT_INTERFACE) {
-                    return unbound(imports.iter().map(String::as_str));
+                    return imports;
                 }
                 imports = around.pop().unwrap_or_default();
             }
@@ -83,7 +83,10 @@ mod tests {
                     (import "wasi:http/outgoing-handler@0.2.0" (instance))))"#
         );
         let bytes = wat::parse_str(text).unwrap();
-        assert_eq!(unbound_in(&bytes), ["wasi:http/outgoing-handler"]);
-        assert_eq!(unbound_in(b"\0asm"), [""; 0]);
+        assert_eq!(
+            imports_of_app(&bytes),
+            [MQTT_INTERFACE, "wasi:http/outgoing-handler@0.2.0"]
+        );
+        assert_eq!(imports_of_app(b"\0asm"), [""; 0]);
     }
 }

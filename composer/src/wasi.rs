@@ -24,6 +24,8 @@ pub enum Provider {
     NotNeeded,
     /// The adapter that is plugged in.
     Adapter,
+    /// A [stub](crate::Composer::stub_unresolved): a call of it traps.
+    Stub,
     /// Only a host that opts in to this draft of a WASI interface.
     Draft,
     /// Only a host that opts in to what a later release added to a stable interface as a draft.
@@ -137,6 +139,7 @@ impl fmt::Display for Provider {
         match self {
             Self::Wasi => f.write_str("every WASI 0.2 host provides it"),
             Self::Adapter => f.write_str("the adapter provides it"),
+            Self::Stub => f.write_str("a stub: to call it traps"),
             Self::NotNeeded => f.write_str("types only: nobody has to provide it"),
             Self::Draft => f.write_str("a draft: only hosts that opt in to it provide it"),
             Self::Gated { function } => {

@@ -12,3 +12,18 @@ fn cases() {
         )
         .case("tests/cases/*.trycmd");
 }
+
+#[test]
+fn the_picture_in_the_readme_is_what_is_drawn() {
+    let drawn = std::process::Command::new(env!("CARGO_BIN_EXE_compose"))
+        .args(["inspect", "tests/cases/needs.in/app.wat"])
+        .args(["--env", "A=1", "--format", "mermaid"])
+        .output()
+        .unwrap();
+    let picture = format!(
+        "```mermaid\n{}```\n",
+        String::from_utf8(drawn.stdout).unwrap()
+    );
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&picture), "{picture}");
+}

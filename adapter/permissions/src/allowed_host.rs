@@ -67,6 +67,14 @@ impl AllowedHost {
             .as_deref()
             .is_none_or(|scheme| matches!(scheme, "mqtt" | "tcp" | "mqtts" | "ssl"))
     }
+
+    /// Whether what it permits may be a name, which has to be looked up, and not an IP address alone.
+    pub fn needs_lookup(&self) -> bool {
+        match self.host {
+            HostPattern::Any | HostPattern::Below(_) | HostPattern::Name(_) => true,
+            HostPattern::Itself | HostPattern::Network(..) | HostPattern::Ip(_) => false,
+        }
+    }
 }
 
 impl HostPattern {

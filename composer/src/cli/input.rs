@@ -82,6 +82,7 @@ fn read_bounded(input: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 pub(super) fn composer(options: &PlugOptions) -> Result<Composer> {
     let composer = Composer::new()
         .allow_unresolved(options.allow_unresolved)
+        .stub_unresolved(options.stub_unresolved)
         .wasi(options.wasi);
     match &options.adapter {
         None => Ok(composer),

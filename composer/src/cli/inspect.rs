@@ -2,19 +2,21 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anstream::AutoStream;
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, ValueEnum};
 use serde::Serialize;
-use spin_mqtt_composer::{Form, Import, Inspection, MQTT_INTERFACE, Provider, Socket};
+use spin_mqtt_composer::{
+    Form, Graph, Import, Inspection, MQTT_INTERFACE, Needs, Provider, Socket,
+};
 
 use super::{
     PlugOptions,
     compose::default_output,
-    input,
+    graph, input,
     report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
     summary::{CLOSE_ON_DROP, UNIQUE_CLIENT_ID, permissions, run_line, unbound, unset},
@@ -30,12 +32,29 @@ pub(super) struct Options {
     #[command(flatten)]
     plug: PlugOptions,
 
-    /// Print the report as JSON.
-    #[arg(long)]
+    /// What to print: the report, as text or JSON, or a picture of the composition, for Graphviz (dot) or Mermaid.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    format: Format,
+
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
     json: bool,
 
     #[command(flatten)]
     settings: SettingsOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Dot,
+    Mermaid,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
@@ -59,16 +78,32 @@ pub(super) fn run(options: &Options) -> Result<()> {
         _ => default_output(app),
     };
     let file = file.display().to_string();
+    let format = match options.json {
+        true => Format::Json,
+        false => options.format,
+    };
     let mut out = AutoStream::auto(io::stdout().lock());
-    let written = match options.json {
-        true => json(&mut out, &inspection, &file),
-        false => text(&mut out, &app.display().to_string(), &inspection, &file),
+    let written = match format {
+        Format::Text => text(&mut out, &app.display().to_string(), &inspection, &file),
+        Format::Json => json(&mut out, &inspection, &file),
+        Format::Dot => graph::dot(&mut out, drawn(&inspection, app)?),
+        Format::Mermaid => graph::mermaid(&mut out, drawn(&inspection, app)?),
     };
     match written {
         // Whoever read it has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
     }
+}
+
+/// What there is to draw.
+fn drawn<'a>(inspection: &'a Inspection, app: &Path) -> Result<&'a Graph> {
+    let reason = match (&inspection.graph, &inspection.socket) {
+        (Some(graph), _) => return Ok(graph),
+        (None, Socket::Refused { reason }) => anyhow!("{reason}"),
+        (None, _) => anyhow!("it has no components inside, or too many"),
+    };
+    Err(reason).with_context(|| format!("there is no composition of `{}` to draw", app.display()))
 }
 
 /// The report and how to run what it is about.
@@ -79,19 +114,18 @@ struct Report<'a> {
     /// The file that `command` runs.
     file: &'a str,
     command: Option<Vec<String>>,
+    jco_command: Option<Vec<String>>,
 }
 
 fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result<()> {
-    let command = inspection
-        .command
-        .as_ref()
-        .map(|command| command.arguments(file));
+    let command = inspection.command.as_ref();
     serde_json::to_writer_pretty(
         &mut *out,
         &Report {
             inspection,
             file,
-            command,
+            command: command.map(|command| command.arguments(file)),
+            jco_command: command.map(|command| command.jco_arguments(file)),
         },
     )?;
     writeln!(out)
@@ -153,12 +187,71 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     if !composed {
         return Ok(());
     }
+    if !inspection.stubbed.is_empty() {
+        writeln!(out, "\n{BOLD}stubs are inside for{BOLD:#}")?;
+    }
+    for name in &inspection.stubbed {
+        writeln!(out, "  {}", plain_line(name))?;
+    }
     writeln!(out, "\n{BOLD}the host must provide{BOLD:#}")?;
-    for package in packages(&inspection.host) {
+    for package in needed_packages(&inspection.host) {
         writeln!(out, "  {}", plain_line(&package))?;
     }
-    let run = run_line(inspection.command.as_ref(), &inspection.host, file);
-    writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", plain_line(&run))
+    if let Some(needs) = &inspection.needs {
+        self::needs(out, needs)?;
+    }
+    let command = inspection.command.as_ref();
+    let run = run_line(command, &inspection.host, file);
+    writeln!(out, "\n{BOLD}to run it{BOLD:#}\n  {}", plain_line(&run))?;
+    match command {
+        Some(command) => writeln!(out, "  {}", plain_line(&command.jco_shell(file))),
+        None => Ok(()),
+    }
+}
+
+/// What it needs of the network and the environment.
+fn needs(out: &mut impl Write, needs: &Needs) -> io::Result<()> {
+    let network = [
+        (
+            needs.brokers,
+            "connections to brokers: to what it may reach",
+        ),
+        (
+            needs.own_sockets,
+            "the app's own connections, by wasi:sockets: to what the host allows",
+        ),
+        (
+            needs.http_client,
+            "the app's HTTP requests, by wasi:http: to what the host allows",
+        ),
+        (needs.name_lookup, "lookup of names"),
+    ];
+    writeln!(out, "\n{BOLD}of the network it needs{BOLD:#}")?;
+    if network.iter().all(|(needed, _)| !needed) {
+        writeln!(out, "  nothing")?;
+    }
+    for (_, what) in network.iter().filter(|(needed, _)| *needed) {
+        writeln!(out, "  {what}")?;
+    }
+    writeln!(out, "\n{BOLD}of the environment it reads{BOLD:#}")?;
+    for variable in &needs.environment {
+        let name = plain_line(&variable.name);
+        match variable.required {
+            true => writeln!(
+                out,
+                "  {name}, which must be set (wasmtime: `--env {name}=…`)"
+            )?,
+            false => writeln!(out, "  {name}, in place of the value that is composed in")?,
+        }
+    }
+    match (needs.own_environment, needs.environment.is_empty()) {
+        (true, _) => writeln!(
+            out,
+            "  what the app asks for: it imports wasi:cli/environment"
+        ),
+        (false, true) => writeln!(out, "  nothing"),
+        (false, false) => Ok(()),
+    }
 }
 
 fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
@@ -176,7 +269,11 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
     let Some(settings) = settings else {
         return Ok(());
     };
-    let unset: Vec<_> = settings.unset_variables().map(unset).collect();
+    // Elsewhere it is what a composition needs.
+    let unset = match inspection.needs {
+        None => settings.unset_variables().map(unset).collect(),
+        Some(_) => Vec::new(),
+    };
     let unique = settings.has_unique_client_id();
     let lists = [
         (
@@ -216,14 +313,19 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
     Ok(())
 }
 
-/// What a host must provide, a package with its interfaces in each line: `wasi:io@0.2.0 (error, poll, streams)`.
-pub(super) fn packages(imports: &[Import]) -> Vec<String> {
-    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
-    for import in imports
+/// What a host must provide, of these imports.
+pub(super) fn needed_packages(imports: &[Import]) -> Vec<String> {
+    let needed = imports
         .iter()
-        .filter(|import| import.provider != Provider::NotNeeded)
-    {
-        let (path, version) = import.name.split_once('@').unwrap_or((&import.name, ""));
+        .filter(|import| import.provider != Provider::NotNeeded);
+    packages(needed.map(|import| import.name.as_str()))
+}
+
+/// Interfaces, a package of them in each line: `wasi:io@0.2.0 (error, poll, streams)`.
+pub(super) fn packages<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
+    for name in names {
+        let (path, version) = name.split_once('@').unwrap_or((name, ""));
         let (package, interface) = path.split_once('/').unwrap_or((path, ""));
         let package = match version {
             "" => package.to_owned(),

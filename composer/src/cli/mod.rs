@@ -2,6 +2,8 @@
 
 mod adapter;
 mod compose;
+mod documents;
+mod graph;
 mod input;
 mod inspect;
 mod manifest;
@@ -32,18 +34,29 @@ Examples:
   compose inspect app.wasm             show what would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
 
-An app whose file is named `inspect` or `adapter` is given as `./inspect`.";
+An app whose file is named as a command is given as `./inspect`.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   compose inspect app.wasm
-  compose inspect app.wasm --json | jq -r '.host[].name'
-  compose inspect app.composed.wasm --json | jq .settings";
+  compose inspect app.wasm --format json | jq -r '.host[].name'
+  compose inspect app.composed.wasm --format json | jq .settings
+  compose inspect app.composed.wasm --format dot | dot -Tsvg > app.svg";
 
 const ADAPTER_EXAMPLES: &str = "\
 Example:
   compose adapter -o adapter.wasm
   wac plug app.wasm --plug adapter.wasm -o app.composed.wasm";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  compose completions bash > ~/.local/share/bash-completion/completions/compose
+  compose completions zsh > ~/.zfunc/_compose
+  compose completions fish > ~/.config/fish/completions/compose.fish";
+
+const MAN_EXAMPLES: &str = "\
+Example:
+  compose man ~/.local/share/man/man1 && man compose-inspect";
 
 /// Makes a component that was written for Spin's MQTT run on any WASI host.
 ///
@@ -67,12 +80,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what an app exports and imports, what would be plugged, and how to run the result.
+    /// Show what an app exports and imports, what would be plugged, what the result needs, and how to run it.
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(inspect::Options),
     /// Write the adapter alone, for use with `wac plug`.
     #[command(after_help = ADAPTER_EXAMPLES)]
     Adapter(adapter::Options),
+    /// Print what makes a shell complete this command.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(documents::Completions),
+    /// Write the man pages of this command.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(documents::Man),
 }
 
 /// What to plug in, and what may remain.
@@ -85,6 +104,11 @@ struct PlugOptions {
     /// Let imports remain that are neither plugged nor in stable WASI 0.2.
     #[arg(long)]
     allow_unresolved: bool,
+
+    /// Fill such imports with stubs: a call of one says on standard error what was called, and traps. For apps whose SDK imports
+    /// what they do not use.
+    #[arg(long)]
+    stub_unresolved: bool,
 
     /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
     /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
@@ -106,6 +130,8 @@ pub(crate) fn main() -> ExitCode {
         None => compose::run(&cli.compose),
         Some(Command::Inspect(options)) => inspect::run(options),
         Some(Command::Adapter(options)) => adapter::run(options),
+        Some(Command::Completions(options)) => documents::completions(options, Cli::command()),
+        Some(Command::Man(options)) => documents::man(options, Cli::command()),
     };
     // The libraries beneath assert what they believe of their input, and an input may be anyone's.
     let done = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {

@@ -26,7 +26,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_file(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-fn write_standard(bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_standard(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()

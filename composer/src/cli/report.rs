@@ -82,8 +82,15 @@ pub(super) fn plain_line(text: &str) -> String {
 /// What to do about an error.
 fn help(error: &ComposeError) -> Option<&'static str> {
     match error {
-        ComposeError::Leftovers(_) => {
-            Some("for a host that has them, let them remain with `--allow-unresolved`")
+        ComposeError::Leftovers(leftovers) => {
+            let mut can_be_stubs = leftovers.as_slice().iter().map(|it| it.stubbable);
+            Some(match can_be_stubs.any(|it| it) {
+                true => {
+                    "if the app does not use them, fill them with stubs, `--stub-unresolved`; for a host that has them, let \
+                     them remain with `--allow-unresolved`"
+                }
+                false => "for a host that has them, let them remain with `--allow-unresolved`",
+            })
         }
         ComposeError::WasiLacks(_) => {
             Some("ask for a later version, or leave `--wasi` out to get the lowest that has it all")

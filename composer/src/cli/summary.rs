@@ -30,13 +30,22 @@ impl Summary<'_> {
         for import in composition.plugged() {
             line("plugged", import);
         }
+        for import in composition.stubbed() {
+            line("stubbed", import);
+        }
+        if !composition.stubbed().is_empty() {
+            line(
+                "note",
+                "a call of what is stubbed says on standard error what was called, and traps",
+            );
+        }
         self.versions();
         for import in composition.leftovers() {
             line("leftover", &format!("{}: {}", import.name, import.provider));
         }
         self.permissions();
         self.values();
-        let needs = super::inspect::packages(&composition.imports());
+        let needs = super::inspect::needed_packages(&composition.imports());
         line("needs", &needs.join(", "));
         let path = match input::is_standard(self.output) {
             true => Path::new("app.composed.wasm"),

@@ -18,6 +18,8 @@ pub struct Permission<'a> {
     pub concerns_mqtt: bool,
     /// Whether its scheme is one of MQTT over TLS.
     pub needs_tls: bool,
+    /// Whether it can permit a name, which has to be looked up, and not an IP address alone.
+    pub needs_lookup: bool,
     /// Why it permits nothing with the values that the variables have now, if so. They are not named, for they may be
     /// secret, and the environment of the running component wins over them.
     pub problem: Option<String>,
@@ -54,6 +56,7 @@ impl Settings {
                 entry,
                 concerns_mqtt: scheme_varies || shape.concerns_mqtt(),
                 needs_tls,
+                needs_lookup: shape.needs_lookup(),
                 problem,
             })
         });

@@ -11,7 +11,7 @@ use wit_parser::Resolve;
 use super::{SETTINGS_INTERFACE, Settings, layout};
 use crate::names::MQTT_INTERFACE;
 
-const SETTINGS_WIT: &str = include_str!("../../../wit/settings/settings.wit");
+const SETTINGS_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/settings.wit"));
 
 /// Exports what the generated component does.
 const WORLD: &str = "package spin-mqtt:composed;

@@ -23,4 +23,5 @@ mod reuse;
 mod round_trips;
 mod serve;
 mod sessions;
+mod stubs;
 mod topics;

@@ -25,6 +25,9 @@ static FULL: LazyLock<Composer> = LazyLock::new(|| {
         .expect("the settings are valid")
 });
 
+/// With stubs for all that can have one.
+static STUBBED: LazyLock<Composer> = LazyLock::new(|| composer().stub_unresolved(true));
+
 fn composer() -> Composer {
     Composer::new()
         .adapter(&worlds::adapter())
@@ -72,6 +75,17 @@ fuzz_target!(|app: &[u8]| {
         Err(error) => {
             let _ = error.to_string();
         }
+    }
+    if let Ok(composition) = STUBBED.compose(app) {
+        check(&composition);
+        assert!(composition.leftovers().is_empty());
+        let imports = composition.imports();
+        assert!(
+            !composition
+                .stubbed()
+                .iter()
+                .any(|stubbed| imports.iter().any(|it| it.name == *stubbed))
+        );
     }
     if let Ok(composition) = FULL.compose(app) {
         check(&composition);

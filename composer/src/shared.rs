@@ -1,0 +1,87 @@
+//! Types that an imported interface has in common with what stands beside it.
+
+use std::collections::{HashMap, HashSet};
+
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
+
+use crate::{component::Component, resources::resources};
+
+/// An import or export that uses a type of an imported interface.
+pub(crate) struct Shared<'a> {
+    pub(crate) interface: &'a str,
+    /// `import` or `export`.
+    pub(crate) direction: &'static str,
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The type's name in the interface.
+    pub(crate) ty: String,
+}
+
+/// The exports, and the imports but those of `inside`, that use a type which an interface of `inside`, an import, brings.
+pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Vec<Shared<'a>> {
+    let types = component.types();
+    // Each type with its interface and its name there.
+    let mut own_resources = HashMap::new();
+    let mut own_values = HashMap::new();
+    let interfaces = component.imports();
+    for (interface, item) in interfaces.filter(|(name, _)| inside.contains(name)) {
+        let ComponentEntityType::Instance(id) = item.ty else {
+            continue;
+        };
+        for (name, item) in &types[id].exports {
+            let ComponentEntityType::Type { created, .. } = item.ty else {
+                continue;
+            };
+            match created {
+                // What it uses of another interface is not its own.
+                ComponentAnyTypeId::Resource(id) if types.peel_alias(created).is_none() => {
+                    own_resources.insert(id.resource(), (interface, name.as_str()));
+                }
+                _ => {
+                    own_values.insert(created, (interface, name.as_str()));
+                }
+            }
+        }
+    }
+    let imports = component.imports().map(|import| ("import", import));
+    let exports = component.exports().map(|export| ("export", export));
+    imports
+        .chain(exports)
+        .filter(|(direction, (name, _))| *direction == "export" || !inside.contains(name))
+        .filter_map(|(direction, (name, item))| {
+            let resource = resources(types, item)
+                .into_iter()
+                .find_map(|id| own_resources.get(&id.resource()));
+            let &(interface, ty) = match direction {
+                "import" => resource.or_else(|| alias_in(component, item, &own_values)),
+                // A value type is nothing but its structure once it is exported.
+                _ => resource,
+            }?;
+            Some(Shared {
+                interface,
+                direction,
+                name,
+                ty: ty.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// What is found in `originals` under a type that `item`, or a type of the interface `item`, is an alias of.
+fn alias_in<'a, T>(
+    component: &Component,
+    item: &ComponentItem,
+    originals: &'a HashMap<ComponentAnyTypeId, T>,
+) -> Option<&'a T> {
+    match item.ty {
+        ComponentEntityType::Instance(id) => {
+            let types = component.types();
+            let mut items = types[id].exports.values();
+            items.find_map(|item| alias_in(component, item, originals))
+        }
+        ComponentEntityType::Type { created, .. } => {
+            component.aliases(created).find_map(|ty| originals.get(&ty))
+        }
+        _ => None,
+    }
+}

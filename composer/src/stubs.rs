@@ -1,0 +1,94 @@
+//! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. A call of one
+//! of its functions says on standard error what was called, and traps.
+
+mod module;
+
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
+
+use crate::{
+    component::Component,
+    plug::{Part, plug},
+};
+
+/// The interface between the stubs and the component that reports a call of one, the reporter.
+const REPORT_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/stubs.wit"));
+
+/// The reporter's world and its core module.
+const REPORTER_WIT: &str = include_str!("stubs/reporter.wit");
+const REPORTER: &str = include_str!("stubs/reporter.wat");
+
+pub(crate) const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The component that exports what `app`, the bytes of a component, imports as `names`: interfaces, and functions at the root.
+/// Of WASI it imports what the reporter needs, and the interfaces whose types the stubs use.
+///
+/// # Errors
+///
+/// If `app` has imports or exports that WIT has no words for.
+pub(crate) fn component(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
+    let stubs = stubs(app, names)?;
+    let reporter = reporter()?;
+    let (stubs_component, reporter_component) =
+        (Component::parse(&stubs)?, Component::parse(&reporter)?);
+    let part = Part::same_names((reporter, &reporter_component), [REPORT_INTERFACE]);
+    Ok(plug((stubs, &stubs_component), vec![part])?)
+}
+
+fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
+    let DecodedWasm::Component(mut resolve, world) = wit_component::decode(app)? else {
+        return Err("it is a package of WIT".into());
+    };
+    let wanted: Vec<WorldKey> = resolve.worlds[world]
+        .imports
+        .keys()
+        .filter(|key| names.contains(&resolve.name_world_key(key).as_str()))
+        .cloned()
+        .collect();
+    resolve.exportize(world, None, Some(&|key, _| wanted.contains(key)))?;
+    import_report(&mut resolve, world)?;
+    encode(module::module(&resolve, world), &resolve, world)
+}
+
+/// Adds to the imports of `world` what the stubs call.
+fn import_report(resolve: &mut Resolve, world: WorldId) -> Result<(), Error> {
+    let mut names = resolve.package_names.keys();
+    if names.any(|name| (&*name.namespace, &*name.name) == ("spin-mqtt", "stubs")) {
+        return Err(
+            "it has a package `spin-mqtt:stubs` itself, which is for what is composed in".into(),
+        );
+    }
+    let package = resolve.push_str("stubs.wit", REPORT_WIT)?;
+    let id = resolve.packages[package].interfaces["report"];
+    let item = WorldItem::Interface {
+        id,
+        stability: Default::default(),
+        external_id: None,
+        docs: Default::default(),
+        span: Default::default(),
+    };
+    let imports = &mut resolve.worlds[world].imports;
+    imports.insert(WorldKey::Interface(id), item);
+    Ok(())
+}
+
+fn reporter() -> Result<Vec<u8>, Error> {
+    let mut resolve = Resolve::default();
+    resolve.push_str("stubs.wit", REPORT_WIT)?;
+    let package = resolve.push_str("reporter.wit", REPORTER_WIT)?;
+    let world = resolve.select_world(&[package], None)?;
+    encode(wat::parse_str(REPORTER)?, &resolve, world)
+}
+
+/// The component of a core module for `world`.
+fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, Error> {
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)?;
+    let component = ComponentEncoder::default()
+        // The app has its reasons for two versions of an interface.
+        .merge_imports_based_on_semver(false)
+        .module(&module)?
+        .encode()?;
+    Ok(component)
+}

@@ -1,0 +1,5 @@
+;; An app without MQTT.
+(component
+  (instance $handler)
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler))
+)

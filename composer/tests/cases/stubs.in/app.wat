@@ -1,0 +1,26 @@
+;; An app that asks for more than MQTT and WASI.
+(component
+  (import "fermyon:spin/mqtt@2.0.0" (instance $mqtt
+    (type $error' (variant
+      (case "invalid-address") (case "too-many-connections") (case "connection-failed" string) (case "other" string)))
+    (export "error" (type $error (eq $error')))
+    (type $qos' (enum "at-most-once" "at-least-once" "exactly-once"))
+    (export "qos" (type $qos (eq $qos')))
+    (type $payload' (list u8))
+    (export "payload" (type $payload (eq $payload')))
+    (export "connection" (type $connection (sub resource)))
+    (export "[static]connection.open" (func
+      (param "address" string) (param "username" string) (param "password" string)
+      (param "keep-alive-interval-in-secs" u64)
+      (result (result (own $connection) (error $error)))))
+    (export "[method]connection.publish" (func
+      (param "self" (borrow $connection)) (param "topic" string) (param "payload" $payload) (param "qos" $qos)
+      (result (result (error $error)))))))
+  (import "fermyon:spin/key-value@2.0.0" (instance (export "open" (func))))
+  (import "wasi:config/store@0.2.0-draft" (instance (export "get" (func))))
+  (import "wasi:http/types@0.2.0-rc-2023-11-10" (instance (export "fields" (type (sub resource)))))
+  (import "acme:shop/types" (instance (type $t u32) (export "price" (type (eq $t)))))
+  (import "measure" (func))
+  (instance $handler)
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler))
+)
