@@ -1,4 +1,4 @@
-//! Core modules as the Spin SDKs make them for `wasm32-wasip1`, turned into components.
+//! Core modules, as the Spin SDKs make them for `wasm32-wasip1` and as compilers of other languages do, turned into components.
 
 use thiserror::Error;
 use wasi_preview1_component_adapter_provider::{
@@ -12,7 +12,9 @@ use wit_component::ComponentEncoder;
 use crate::{
     bounds::MAX_DESCRIPTIONS,
     component::{InputError, validate},
+    description::{RUN, described},
     guest::{Form, GuestError},
+    names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
@@ -22,12 +24,20 @@ const COMPONENT_TYPE: &str = "component-type";
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ComponentizeError {
-    /// It has no `component-type` section.
+    /// It has no `component-type` section, and does not import MQTT by name either.
     #[error(
         "it is a core module that does not say which interfaces it uses (it has no `component-type` section), so it was \
          not built with a Spin SDK of version 3 to 5"
     )]
     NoComponentType,
+    /// It has no `component-type` section and imports MQTT by name, and what else it imports or exports, or the type of it, is
+    /// not known here.
+    #[error(
+        "it is a core module that does not describe its interfaces (it has no `component-type` section); such a module may \
+         import functions of `{MQTT_INTERFACE}` and `{VARIABLES_INTERFACE}`, as the canonical ABI has them, WASI preview 1, and \
+         nothing else"
+    )]
+    Undescribed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its `component-type` section is of a kind that is not known here.
     #[error("it was built with a wit-bindgen whose metadata (section `{section}`) can't be read")]
     UnsupportedBindgen {
@@ -44,22 +54,32 @@ pub enum ComponentizeError {
 /// Makes a component of the core module `module`, and says which form it was of.
 pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError> {
     let mut sections = Vec::new();
+    let mut imports_mqtt = false;
     let mut command = false;
+    let mut exports_run = false;
     validate(module, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
                 sections.push((section.name().to_owned(), section.data()));
             }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    imports_mqtt |= import?.module == MQTT_INTERFACE;
+                }
+            }
             Payload::ExportSection(exports) => {
                 for export in exports.clone() {
-                    command |= export?.name == "_start";
+                    let name = export?.name;
+                    command |= name == "_start";
+                    exports_run |= name == RUN;
                 }
             }
             _ => {}
         }
         Ok(())
     })?;
-    if sections.is_empty() {
+    let is_described = !sections.is_empty();
+    if !is_described && !imports_mqtt {
         return Err(ComponentizeError::NoComponentType.into());
     }
     if sections.len() > MAX_DESCRIPTIONS {
@@ -79,14 +99,20 @@ pub(crate) fn componentize(module: &[u8]) -> Result<(Vec<u8>, Form), GuestError>
         true => (Form::CommandModule, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
         false => (Form::ReactorModule, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     };
-    let encode = || {
-        ComponentEncoder::default()
+    let encode = |module: &[u8]| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        let component = ComponentEncoder::default()
             .validate(true)
             .module(module)?
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
-            .encode()
+            .encode()?;
+        Ok(component)
     };
-    let component = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
+    let component = match is_described {
+        true => encode(module).map_err(ComponentizeError::Encode),
+        false => described(module, exports_run)
+            .and_then(|module| encode(&module))
+            .map_err(ComponentizeError::Undescribed),
+    }?;
     Ok((component, form))
 }
 

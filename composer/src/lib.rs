@@ -37,6 +37,7 @@ mod component;
 mod componentize;
 mod composer;
 mod composition;
+mod description;
 mod guest;
 mod inspect;
 mod interface;

@@ -1,0 +1,50 @@
+//! What core modules would say of their interfaces that say nothing.
+//!
+//! The tools around wit-bindgen write into a module which interfaces it uses, in a `component-type` section. Other compilers
+//! don't: Go's and clang make a module that imports the functions of Spin's MQTT by their names in the canonical ABI. What
+//! these names stand for is known here, so such a module needs no other tool before it is composed.
+
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// Spin's interfaces that the adapter provides.
+const SPIN: &str = concat!(
+    include_str!("../../wit/fermyon-spin/mqtt.wit"),
+    include_str!("../../wit/fermyon-spin/variables.wit"),
+);
+
+/// What a command exports. A module with a `main` (`_start`) has it from the adapter of WASI preview 1.
+const COMMAND: &str = concat!(
+    include_str!("../../wit/wasi-cli/environment.wit"),
+    include_str!("../../wit/wasi-cli/run.wit"),
+);
+
+/// The name in the canonical ABI of the function that a host calls.
+pub(crate) const RUN: &str = "wasi:cli/run@0.2.0#run";
+
+/// `module` with a section that describes it: it may import Spin's MQTT and variables, and does or does not export [`RUN`].
+pub(crate) fn described(
+    module: &[u8],
+    exports_run: bool,
+) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    let world = format!(
+        "package spin-mqtt:module;
+        world module {{
+            import fermyon:spin/mqtt@2.0.0;
+            import fermyon:spin/variables@2.0.0;
+            {}
+        }}",
+        match exports_run {
+            true => "export wasi:cli/run@0.2.0;",
+            false => "",
+        }
+    );
+    let mut resolve = Resolve::default();
+    resolve.push_str("spin.wit", SPIN)?;
+    resolve.push_str("command.wit", COMMAND)?;
+    let package = resolve.push_str("module.wit", &world)?;
+    let world = resolve.select_world(&[package], None)?;
+    let mut module = module.to_vec();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    Ok(module)
+}
