@@ -176,12 +176,15 @@ pub fn run_metered(
     Ok((finished, figures))
 }
 
-/// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's.
-fn command(wasmtime: &Path, subcommand: &str) -> Result<Command> {
-    let mut command = Command::new(wasmtime);
-    command
-        .arg(subcommand)
-        .arg(format!("-Ccache-config={}", cache_config()?.display()));
+/// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's. Another command than
+/// [`wasmtime`]'s, whose configuration may have another form, goes without.
+fn command(program: &Path, subcommand: &str) -> Result<Command> {
+    let mut command = Command::new(program);
+    command.arg(subcommand);
+    match program == wasmtime()? {
+        true => command.arg(format!("-Ccache-config={}", cache_config()?.display())),
+        false => command.arg("-Ccache=n"),
+    };
     Ok(command)
 }
 

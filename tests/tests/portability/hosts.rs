@@ -1,6 +1,7 @@
 //! The columns of the matrix: hosts, all of them other people's.
 
 use std::{
+    env,
     net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
@@ -75,7 +76,7 @@ impl Host {
             Self::Wasmtime48 => "wasmtime 48.0.8",
             Self::Wasmtime36 => "36.0.20",
             Self::Wasmtime24 => "24.0.13",
-            Self::Jco => "jco 1.28.1",
+            Self::Jco => "jco, Node 22",
             Self::Listed => "listed only",
             Self::Python46 => "Python 46.0.1",
             Self::Python50 => "50.0.1",
@@ -144,17 +145,21 @@ fn older_wasmtime(
     name: &str,
 ) -> Result<&'static Path> {
     process::once(built, || {
-        cargo::build_native(
-            &hosts().join(name),
-            name,
-            &cargo::target_dir()?.join("hosts"),
-        )
+        let target_dir = cargo::target_dir()?.join("hosts").join(name);
+        cargo::build_native(&hosts().join(name), name, &target_dir)
     })
 }
 
+/// The command that the JavaScript guest has installed, on the Node beside it: what the system's knows of WebAssembly varies.
 fn jco() -> Result<Command> {
-    let installed = Page::JavaScript.build()?;
-    Ok(Command::new(installed.join("node_modules/.bin/jco")))
+    let commands = Page::JavaScript.build()?.join("node_modules/.bin");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut jco = Command::new(commands.join("jco"));
+    jco.env(
+        "PATH",
+        env::join_paths([commands].into_iter().chain(env::split_paths(&path)))?,
+    );
+    Ok(jco)
 }
 
 fn jco_serve(component: &Path, env: &[(&str, &str)]) -> Result<String> {
