@@ -4,6 +4,12 @@ import { publishAll } from './steps.js';
 
 export const run = {
   run() {
-    console.log(publishAll());
+    try {
+      console.log(publishAll());
+    } catch (error) {
+      // Thrown further it is the result of `run`, which has no text.
+      console.error(`${error} ${JSON.stringify(error.payload)}`);
+      throw error;
+    }
   },
 };
