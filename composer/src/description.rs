@@ -4,20 +4,16 @@
 //! don't: Go's and clang make a module that imports the functions of Spin's MQTT by their names in the canonical ABI. What
 //! these names stand for is known here, so such a module needs no other tool before it is composed.
 
-use wit_component::{StringEncoding, embed_component_metadata};
+use wit_component::{DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// Spin's interfaces that the adapter provides.
-const SPIN: &str = concat!(
-    include_str!("../../wit/fermyon-spin/mqtt.wit"),
-    include_str!("../../wit/fermyon-spin/variables.wit"),
-);
+use crate::{
+    adapter::EMBEDDED,
+    names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
+};
 
 /// What a command exports. A module with a `main` (`_start`) has it from the adapter of WASI preview 1.
-const COMMAND: &str = concat!(
-    include_str!("../../wit/wasi-cli/environment.wit"),
-    include_str!("../../wit/wasi-cli/run.wit"),
-);
+const COMMAND: &str = "package wasi:cli@0.2.0; interface run { run: func() -> result; }";
 
 /// The name in the canonical ABI of the function that a host calls.
 pub(crate) const RUN: &str = "wasi:cli/run@0.2.0#run";
@@ -27,21 +23,21 @@ pub(crate) fn described(
     module: &[u8],
     exports_run: bool,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    // What Spin's interfaces are stands in the adapter, which exports them.
+    let mut resolve = match wit_component::decode(EMBEDDED)? {
+        DecodedWasm::Component(resolve, _) | DecodedWasm::WitPackage(resolve, _) => resolve,
+    };
+    let mut command = Resolve::default();
+    command.push_str("command.wit", COMMAND)?;
+    resolve.merge(command)?;
+
+    let export = match exports_run {
+        true => "export wasi:cli/run@0.2.0;",
+        false => "",
+    };
     let world = format!(
-        "package spin-mqtt:module;
-        world module {{
-            import fermyon:spin/mqtt@2.0.0;
-            import fermyon:spin/variables@2.0.0;
-            {}
-        }}",
-        match exports_run {
-            true => "export wasi:cli/run@0.2.0;",
-            false => "",
-        }
+        "package spin-mqtt:module; world module {{ import {MQTT_INTERFACE}; import {VARIABLES_INTERFACE}; {export} }}"
     );
-    let mut resolve = Resolve::default();
-    resolve.push_str("spin.wit", SPIN)?;
-    resolve.push_str("command.wit", COMMAND)?;
     let package = resolve.push_str("module.wit", &world)?;
     let world = resolve.select_world(&[package], None)?;
     let mut module = module.to_vec();
