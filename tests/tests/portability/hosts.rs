@@ -202,6 +202,36 @@ fn jco_serve(component: &Path, env: &[(&str, &str)]) -> Result<String> {
 
 /// The embedding of tests/wasmtime with what `compose inspect` lists.
 fn listed(component: &Path) -> Result<Command> {
+    embedded(component, &interfaces(component)?)
+}
+
+/// Fails unless that list has nothing that can be left out: each interface is missed.
+pub fn check_list_is_short(component: &Path) -> Result<()> {
+    let all = interfaces(component)?;
+    for missing in &all {
+        let others: Vec<String> = all.iter().filter(|it| *it != missing).cloned().collect();
+        let finished = process::run(embedded(component, &others)?, LIMIT)?;
+        ensure!(
+            !finished.status.success() && finished.stderr.contains(missing.as_str()),
+            "nobody misses {missing}: {finished}"
+        );
+    }
+    Ok(())
+}
+
+/// What a host must provide, as `compose inspect` says.
+fn interfaces(component: &Path) -> Result<Vec<String>> {
+    let mut inspect = Command::new(compose::command()?);
+    inspect.args(["inspect", "--json"]).arg(component);
+    let report: Value = serde_json::from_str(&printed(process::run(inspect, LIMIT)?)?)?;
+    let interfaces = report["host"].as_array().context("a list of interfaces")?;
+    Ok(interfaces
+        .iter()
+        .filter_map(|it| it["name"].as_str().map(str::to_owned))
+        .collect())
+}
+
+fn embedded(component: &Path, interfaces: &[String]) -> Result<Command> {
     static LISTED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let program = process::once(&LISTED, || {
         cargo::build_tool(
@@ -209,13 +239,11 @@ fn listed(component: &Path) -> Result<Command> {
             &["--package", "stock-wasmtime", "--profile", "stock"],
         )
     })?;
-    let mut inspect = Command::new(compose::command()?);
-    inspect.args(["inspect", "--json"]).arg(component);
-    let report: Value = serde_json::from_str(&printed(process::run(inspect, LIMIT)?)?)?;
-    let interfaces = report["host"].as_array().context("a list of interfaces")?;
     let mut listed = Command::new(program);
-    listed.arg(host::cache_config()?).arg(component);
-    listed.args(interfaces.iter().filter_map(|it| it["name"].as_str()));
+    listed
+        .arg(host::cache_config()?)
+        .arg(component)
+        .args(interfaces);
     Ok(listed)
 }
 

@@ -17,7 +17,7 @@ use std::{env, process::ExitCode};
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::{cell::Cell, pages::Page};
+use crate::{cell::Cell, guests::GUESTS, pages::Page};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -34,7 +34,19 @@ fn main() -> ExitCode {
         })
         .with_ignored_flag(!is_required)
     });
-    let conclusion = libtest_mimic::run(&arguments, cells.chain(pages).collect());
+    // The control of the hosts that provide what is listed and no more.
+    let lists = GUESTS
+        .iter()
+        .filter(|guest| !guest.needs_more())
+        .map(|guest| {
+            Trial::test(format!("{}::list-is-short", guest.name), move || {
+                guest
+                    .composed()
+                    .and_then(|component| hosts::check_list_is_short(&component))
+                    .map_err(|error| format!("{error:#}").into())
+            })
+        });
+    let conclusion = libtest_mimic::run(&arguments, cells.chain(pages).chain(lists).collect());
     if arguments.list {
         return conclusion.exit_code();
     }
