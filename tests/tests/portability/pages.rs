@@ -224,9 +224,9 @@ fn bash(line: &str, folder: &Path) -> Result<Command> {
         .current_dir(folder)
         .env("PATH", path);
     for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_") || ["CARGO", "RUSTFLAGS"].contains(&name)
-        }) {
+        let of_this_build =
+            |name: &str| name == "CARGO" || name == "RUSTFLAGS" || name.starts_with("CARGO_");
+        if name.to_str().is_some_and(of_this_build) && name != "CARGO_HOME" {
             bash.env_remove(name);
         }
     }
