@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The embedded adapter component. It imports interfaces of WASI 0.2.0 and the settings.
-const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+pub(crate) const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
 
 /// Why a component can't be used as the adapter.
 #[derive(Debug, Error)]

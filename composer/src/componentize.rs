@@ -1,4 +1,4 @@
-//! Core modules as the Spin SDKs make them for `wasm32-wasip1`, turned into components.
+//! Core modules, as the Spin SDKs make them for `wasm32-wasip1` and as compilers of other languages do, turned into components.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,9 @@ use wit_component::{
 use crate::{
     bounds::MAX_DESCRIPTIONS,
     component::{Component, InputError, validate},
+    description::{RUN, description_of},
     guest::{Form, Guest, GuestError},
+    names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
@@ -27,12 +29,20 @@ const COMPONENT_TYPE: &str = "component-type";
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ComponentizeError {
-    /// It has no `component-type` section.
+    /// It has no `component-type` section, and does not import MQTT by name either.
     #[error(
         "it is a core module that does not say which interfaces it uses (it has no `component-type` section), so it was \
          not built with a Spin SDK of version 3 to 5"
     )]
     NoComponentType,
+    /// It has no `component-type` section and imports MQTT by name, and what else it imports or exports, or the type of it, is
+    /// not known here.
+    #[error(
+        "it is a core module that does not describe its interfaces (it has no `component-type` section); such a module may \
+         import functions of `{MQTT_INTERFACE}` and `{VARIABLES_INTERFACE}`, as the canonical ABI has them, WASI preview 1, and \
+         nothing else"
+    )]
+    Undescribed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its `component-type` section is of a kind that is not known here.
     #[error("it was built with a wit-bindgen whose metadata (section `{section}`) can't be read")]
     UnsupportedBindgen {
@@ -49,22 +59,32 @@ pub enum ComponentizeError {
 /// Makes a component of the core module `module`.
 pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     let mut sections = Vec::new();
+    let mut imports_mqtt = false;
     let mut command = false;
+    let mut exports_run = false;
     validate(&module, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
                 sections.push((section.name().to_owned(), section.data()));
             }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    imports_mqtt |= import?.module == MQTT_INTERFACE;
+                }
+            }
             Payload::ExportSection(exports) => {
                 for export in exports.clone() {
-                    command |= export?.name == "_start";
+                    let name = export?.name;
+                    command |= name == "_start";
+                    exports_run |= name == RUN;
                 }
             }
             _ => {}
         }
         Ok(())
     })?;
-    if sections.is_empty() {
+    let is_described = !sections.is_empty();
+    if !is_described && !imports_mqtt {
         return Err(ComponentizeError::NoComponentType.into());
     }
     if sections.len() > MAX_DESCRIPTIONS {
@@ -73,18 +93,10 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
             most: MAX_DESCRIPTIONS,
         }));
     }
-    let mut description = Module::HEADER.to_vec();
-    for (name, data) in sections {
-        CustomSection {
-            name: (&name).into(),
-            data: data.into(),
-        }
-        .append_to(&mut description);
-        check_metadata(data).map_err(|source| ComponentizeError::UnsupportedBindgen {
-            section: name,
-            source,
-        })?;
-    }
+    let description = match is_described {
+        true => description_in(sections)?,
+        false => description_of(exports_run).map_err(ComponentizeError::Undescribed)?,
+    };
 
     let (form, adapter) = match command {
         true => (Form::CommandModule, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
@@ -106,9 +118,13 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
             .encode()
     };
-    let bytes = encode().map_err(|error| ComponentizeError::Encode(error.into()))?;
+    let misfit = |source: Box<dyn std::error::Error + Send + Sync>| match is_described {
+        true => ComponentizeError::Encode(source),
+        false => ComponentizeError::Undescribed(source),
+    };
+    let bytes = encode().map_err(|error| misfit(error.into()))?;
     let component = Component::parse(&bytes).map_err(|error| match error {
-        InputError::Invalid(source) => ComponentizeError::Encode(source.into()).into(),
+        InputError::Invalid(source) => misfit(source.into()).into(),
         error => GuestError::Input(error),
     })?;
     Ok(Guest {
@@ -116,6 +132,23 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
         component,
         form,
     })
+}
+
+/// A module of nothing but the `component-type` sections `sections`.
+fn description_in(sections: Vec<(String, &[u8])>) -> Result<Vec<u8>, ComponentizeError> {
+    let mut description = Module::HEADER.to_vec();
+    for (name, data) in sections {
+        CustomSection {
+            name: (&name).into(),
+            data: data.into(),
+        }
+        .append_to(&mut description);
+        check_metadata(data).map_err(|source| ComponentizeError::UnsupportedBindgen {
+            section: name,
+            source,
+        })?;
+    }
+    Ok(description)
 }
 
 /// Checks that a `component-type` section is one that wit-component decodes.

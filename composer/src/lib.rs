@@ -39,6 +39,7 @@ mod component;
 mod componentize;
 mod composer;
 mod composition;
+mod description;
 mod graph;
 mod guest;
 mod inspect;

@@ -21,7 +21,7 @@ impl Numbers {
     }
 }
 
-/// A module of wit-bindgen's kind, and the component that is made of it.
+/// A module of wit-bindgen's kind, the component that is made of it, and a module that does not describe itself.
 fn apps() -> Vec<Vec<u8>> {
     if let Some(path) = env::var_os("APP") {
         return vec![fs::read(path).unwrap()];
@@ -56,7 +56,15 @@ fn apps() -> Vec<Vec<u8>> {
         .unwrap()
         .encode()
         .unwrap();
-    vec![module, component]
+    let package = resolve
+        .push_str(
+            "undescribed.wit",
+            "package test:undescribed; world app { import fermyon:spin/mqtt@2.0.0; }",
+        )
+        .unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let undescribed = wit_component::dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    vec![module, component, undescribed]
 }
 
 #[test]

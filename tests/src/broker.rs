@@ -107,14 +107,15 @@ impl Broker {
 }
 
 /// A port that nobody else is given: a socket is bound to it and does not listen. With `SO_REUSEADDR`, which all
-/// brokers set, another socket may listen there.
-struct ReservedPort {
+/// brokers set, another socket may listen there. Until then connections to it are refused.
+pub struct ReservedPort {
     address: SocketAddr,
     _socket: rustix::fd::OwnedFd,
 }
 
 impl ReservedPort {
-    fn new() -> io::Result<Self> {
+    /// Reserves a free port of 127.0.0.1.
+    pub fn new() -> io::Result<Self> {
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         sockopt::set_socket_reuseaddr(&socket, true)?;
         rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
@@ -125,6 +126,11 @@ impl ReservedPort {
             address,
             _socket: socket,
         })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
 /// What a composed component needs to reach a broker: the network, and host names.
 pub const NETWORK: &[&str] = &["-Sinherit-network", "-Sallow-ip-name-lookup"];
 
-/// The longest that wasmtime takes to compile a component and to listen, on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// The longest that wasmtime takes to compile a component and to listen, on a busy machine; one with Python inside is large.
+const START_LIMIT: Duration = Duration::from_secs(300);
 
 /// The path of the wasmtime command: `$WASMTIME`, or else tests/wasmtime, built with this workspace.
 pub fn wasmtime() -> Result<&'static Path> {
@@ -44,7 +44,12 @@ pub struct Serve {
 impl Serve {
     /// Starts the server. The component sees `env`; it may use the network.
     pub fn start(component: &Path, env: &[(&str, &str)]) -> Result<Self> {
-        let mut serve = command("serve")?;
+        Self::start_with(wasmtime()?, component, env)
+    }
+
+    /// The same with another wasmtime command than [`wasmtime`]'s.
+    pub fn start_with(wasmtime: &Path, component: &Path, env: &[(&str, &str)]) -> Result<Self> {
+        let mut serve = command(wasmtime, "serve")?;
         serve
             .args(["--addr", "127.0.0.1:0", "-Scli"])
             .args(NETWORK)
@@ -111,7 +116,18 @@ pub fn run(
     args: impl IntoIterator<Item = String>,
     limit: Duration,
 ) -> Result<Finished> {
-    let mut run = command("run")?;
+    run_with(wasmtime()?, component, options, args, limit)
+}
+
+/// The same with another wasmtime command than [`wasmtime`]'s.
+pub fn run_with(
+    wasmtime: &Path,
+    component: &Path,
+    options: &[&str],
+    args: impl IntoIterator<Item = String>,
+    limit: Duration,
+) -> Result<Finished> {
+    let mut run = command(wasmtime, "run")?;
     run.args(options).arg(component).args(args);
     process::run(run, limit)
 }
@@ -160,8 +176,20 @@ pub fn run_metered(
     Ok((finished, figures))
 }
 
-/// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's.
-fn command(subcommand: &str) -> Result<Command> {
+/// `wasmtime SUBCOMMAND`, with its cache of compiled code in the target directory and not in the user's. Another command than
+/// [`wasmtime`]'s, whose configuration may have another form, goes without.
+fn command(program: &Path, subcommand: &str) -> Result<Command> {
+    let mut command = Command::new(program);
+    command.arg(subcommand);
+    match program == wasmtime()? {
+        true => command.arg(format!("-Ccache-config={}", cache_config()?.display())),
+        false => command.arg("-Ccache=n"),
+    };
+    Ok(command)
+}
+
+/// The file that configures wasmtime's cache.
+pub fn cache_config() -> Result<PathBuf> {
     let directory = cargo::target_dir()?.join("wasmtime-cache");
     fs::create_dir_all(&directory)?;
     let config = directory.join("config.toml");
@@ -172,9 +200,5 @@ fn command(subcommand: &str) -> Result<Command> {
         fs::write(new.path(), text)?;
         new.persist(&config)?;
     }
-    let mut command = Command::new(wasmtime()?);
-    command
-        .arg(subcommand)
-        .arg(format!("-Ccache-config={}", config.display()));
-    Ok(command)
+    Ok(config)
 }

@@ -251,7 +251,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// Makes a path once in a process; all callers get the same path or the same error.
-pub(crate) fn once(
+pub fn once(
     cell: &OnceLock<Result<PathBuf, String>>,
     make: impl FnOnce() -> Result<PathBuf>,
 ) -> Result<&Path> {

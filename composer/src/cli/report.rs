@@ -102,6 +102,9 @@ fn help(error: &ComposeError) -> Option<&'static str> {
             GuestError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
                 "rebuild it with spin-sdk 3, 4 or 5, or make it a component with the tool that fits it, and give that",
             ),
+            GuestError::Componentize(ComponentizeError::Undescribed(_)) => Some(
+                "make it a component with the tool that fits it (`wasm-tools component embed` and `new`, for one), and give that",
+            ),
             GuestError::NoMqtt => Some("`compose inspect` shows what it imports"),
             GuestError::AsyncMqtt { .. } | GuestError::OtherVersion { .. } => {
                 Some("build it with spin-sdk 3, 4 or 5")

@@ -1,0 +1,3 @@
+module portability
+
+go 1.24
