@@ -107,6 +107,14 @@ pub const GUESTS: &[Guest] = &[
         addresses: ADDRESSES,
     },
     Guest {
+        name: "python-spin-sdk",
+        row: "[Python, spin-sdk 3.4.1](docs/guests/python-spin-sdk.md)",
+        kind: Kind::Http,
+        build: Build::Page(Page::PythonSpinSdk, "app.wasm"),
+        options: &["--stub-unresolved"],
+        addresses: ADDRESSES,
+    },
+    Guest {
         name: "javascript-http",
         row: "[JavaScript, jco](docs/guests/javascript.md)",
         kind: Kind::Http,

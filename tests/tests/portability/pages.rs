@@ -31,15 +31,17 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 pub enum Page {
     Rust,
     Python,
+    PythonSpinSdk,
     JavaScript,
     Go,
     C,
 }
 
 impl Page {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Rust,
         Self::Python,
+        Self::PythonSpinSdk,
         Self::JavaScript,
         Self::Go,
         Self::C,
@@ -50,6 +52,7 @@ impl Page {
         match self {
             Self::Rust => "rust",
             Self::Python => "python",
+            Self::PythonSpinSdk => "python-spin-sdk",
             Self::JavaScript => "javascript",
             Self::Go => "go",
             Self::C => "c",
@@ -68,7 +71,7 @@ impl Page {
     fn needs(self) -> &'static [&'static str] {
         match self {
             Self::Rust => &[],
-            Self::Python | Self::Go => &["python3"],
+            Self::Python | Self::PythonSpinSdk | Self::Go => &["python3"],
             Self::JavaScript => &["node", "npm"],
             Self::C => &["clang", "wasm-ld"],
         }
@@ -78,7 +81,7 @@ impl Page {
     fn runs(self) -> usize {
         match self {
             Self::Python | Self::JavaScript => 2,
-            Self::Rust | Self::Go | Self::C => 1,
+            Self::Rust | Self::PythonSpinSdk | Self::Go | Self::C => 1,
         }
     }
 
