@@ -19,12 +19,21 @@ const EXTENDED_CONST: &str = "componentize-py links Python with the extended-con
 const NO_TCP: &str = "from 47 on, wasmtime denies TCP unless it is told otherwise, and its bindings for Python have no \
     function that tells it: a limit of these bindings";
 
+const MANY_MODULES: &str = "its 27 modules are more than `serve` of wasmtime 24 allows in a component; with \
+    `-O pooling-allocator=n` it runs: a limit of that command's defaults";
+
 pub static LIMITS: &[Limit] = &[
     Limit {
         host: Host::Wasmtime24,
         guests: &["python-http", "python-command"],
         error: "constant expression required: non-constant operator",
         why: EXTENDED_CONST,
+    },
+    Limit {
+        host: Host::Wasmtime24,
+        guests: &["python-spin-sdk"],
+        error: "which exceeds the configured maximum of 20",
+        why: MANY_MODULES,
     },
     Limit {
         host: Host::Python50,
