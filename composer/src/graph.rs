@@ -247,7 +247,7 @@ impl Walk {
             return None;
         }
         let names = Names::of(component)?;
-        if names.is_composed {
+        if names.is_composed && !names.is_app() {
             let outer = |name: &str| {
                 let mut arguments = arguments.iter();
                 arguments
@@ -331,9 +331,15 @@ impl Names {
         Some(names)
     }
 
+    /// Whether it is an app. What else it exports, and has inside, is its own affair: it might be there to be taken for ours.
+    fn is_app(&self) -> bool {
+        has(&self.imports, MQTT_INTERFACE)
+    }
+
     fn part(&self) -> String {
-        let has = |names: &[String], name: &str| names.iter().any(|own| own == name);
-        let part = if has(&self.exports, SETTINGS_INTERFACE) {
+        let part = if self.is_app() {
+            "app"
+        } else if has(&self.exports, SETTINGS_INTERFACE) {
             "settings"
         } else if has(&self.exports, REPORT_INTERFACE) {
             "reporter"
@@ -341,13 +347,15 @@ impl Names {
             STUBS
         } else if has(&self.exports, MQTT_INTERFACE) {
             "adapter"
-        } else if has(&self.imports, MQTT_INTERFACE) {
-            "app"
         } else {
             "component"
         };
         part.to_owned()
     }
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|own| own == name)
 }
 
 #[cfg(test)]
@@ -390,6 +398,30 @@ mod tests {
                 (0, 2, "run"),
             ]
         );
+    }
+
+    /// An app may export what the settings and the stubs do, and have components inside that look like ours.
+    #[test]
+    fn an_app_is_taken_for_nothing_else() {
+        for name in [SETTINGS_INTERFACE, REPORT_INTERFACE] {
+            let graph = graph(&format!(
+                r#"(component
+                    (component $app
+                        (import "{MQTT_INTERFACE}" (instance))
+                        (component $fake (instance $i) (export "{name}" (instance $i)))
+                        (instance $fake (instantiate $fake))
+                        (export "{name}" (instance $fake "{name}")))
+                    (instance $none)
+                    (instance (instantiate $app (with "{MQTT_INTERFACE}" (instance $none)))))"#
+            ))
+            .unwrap();
+            assert_eq!(graph.parts, ["host", "app"], "{name}");
+        }
+        let app = format!(
+            r#"(component (import "{MQTT_INTERFACE}" (instance)) (import "{REPORT_INTERFACE}" (instance)))"#
+        );
+        let names = Names::of(&wat::parse_str(app).unwrap()).unwrap();
+        assert_eq!(names.part(), "app");
     }
 
     #[test]
