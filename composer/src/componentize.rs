@@ -25,7 +25,8 @@ use crate::{
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
 const COMPONENT_TYPE: &str = "component-type";
 
-/// What the adapter of WASI preview 1 calls the module that it is joined to. wit-component panics at a module that does.
+/// What the adapter of WASI preview 1 calls the module that it is joined to. wit-component panics where that has such imports
+/// itself.
 const MAIN_MODULE: &str = "__main_module__";
 
 /// Why a core module can't be made a component.
@@ -54,7 +55,7 @@ pub enum ComponentizeError {
         /// The other one's name.
         run: String,
     },
-    /// It imports from the module that is joined to it for WASI preview 1 what only that imports.
+    /// It imports from `__main_module__`, as only the adapter of WASI preview 1 does that is joined to it.
     #[error("it is a core module that imports from `{MAIN_MODULE}`, which would be itself")]
     ImportsItself,
     /// Its `component-type` section is of a kind that is not known here.

@@ -11,6 +11,9 @@ use crate::{names::MQTT_INTERFACE, settings::SETTINGS_INTERFACE, stubs::REPORT_I
 /// How many instances are gone through at most. A composition has five, and one that is hostile has any number.
 const MAX_INSTANCES: usize = 1000;
 
+/// How many times its size is gone through at most, each instance of a component being one more time.
+const MAX_TIMES: usize = 16;
+
 /// What is around the composition.
 const HOST: &str = "host";
 
@@ -56,6 +59,7 @@ impl Graph {
             },
             of_host: Names::of(component)?.imports,
             instances: 0,
+            bytes: component.len().saturating_mul(MAX_TIMES),
         };
         let names = walk.of_host.iter().cloned();
         let imports: HashMap<String, usize> = names.zip(0..).collect();
@@ -111,6 +115,8 @@ struct Walk {
     /// The names of the imports of the whole.
     of_host: Vec<String>,
     instances: usize,
+    /// How many bytes may still be gone through.
+    bytes: usize,
 }
 
 impl Walk {
@@ -246,6 +252,7 @@ impl Walk {
         if self.instances > MAX_INSTANCES {
             return None;
         }
+        self.bytes = self.bytes.checked_sub(component.len())?;
         let names = Names::of(component)?;
         if names.is_composed && !names.is_app() {
             let outer = |name: &str| {
@@ -439,5 +446,18 @@ mod tests {
             format!("(component $c {settings} {inner} (instance (instantiate $c)) (instance (instantiate $c)))")
         });
         assert_eq!(graph(&whole), None);
+    }
+
+    #[test]
+    fn what_is_large_is_not_gone_through_for_each_instance() {
+        let of = |instances: usize| {
+            let instances = "(instance (instantiate $c))".repeat(instances);
+            let data = "a".repeat(10_000);
+            graph(&format!(
+                "(component (component $c (core module (data \"{data}\"))) {instances})"
+            ))
+        };
+        assert_eq!(of(10).unwrap().parts.len(), 11);
+        assert_eq!(of(100), None);
     }
 }
