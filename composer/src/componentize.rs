@@ -25,6 +25,10 @@ use crate::{
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
 const COMPONENT_TYPE: &str = "component-type";
 
+/// What the adapter of WASI preview 1 calls the module that it is joined to. wit-component panics where that has such imports
+/// itself.
+const MAIN_MODULE: &str = "__main_module__";
+
 /// Why a core module can't be made a component.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -40,9 +44,20 @@ pub enum ComponentizeError {
     #[error(
         "it is a core module that does not describe its interfaces (it has no `component-type` section); such a module may \
          import functions of `{MQTT_INTERFACE}` and `{VARIABLES_INTERFACE}`, as the canonical ABI has them, WASI preview 1, and \
-         nothing else"
+         nothing else, and of interfaces it may export `{RUN}` alone"
     )]
     Undescribed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has two mains, of which a host could call one.
+    #[error(
+        "it is a core module that exports both `_start` and `{run}`, and a host calls one of them"
+    )]
+    TwoMains {
+        /// The other one's name.
+        run: String,
+    },
+    /// It imports from `__main_module__`, as only the adapter of WASI preview 1 does that is joined to it.
+    #[error("it is a core module that imports from `{MAIN_MODULE}`, which would be itself")]
+    ImportsItself,
     /// Its `component-type` section is of a kind that is not known here.
     #[error("it was built with a wit-bindgen whose metadata (section `{section}`) can't be read")]
     UnsupportedBindgen {
@@ -60,8 +75,11 @@ pub enum ComponentizeError {
 pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     let mut sections = Vec::new();
     let mut imports_mqtt = false;
+    let mut imports_itself = false;
     let mut command = false;
-    let mut exports_run = false;
+    let mut run = None;
+    // What it exports of an interface, of which but one is known here.
+    let mut unknown = None;
     validate(&module, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
@@ -69,20 +87,39 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
             }
             Payload::ImportSection(imports) => {
                 for import in imports.clone().into_imports() {
-                    imports_mqtt |= import?.module == MQTT_INTERFACE;
+                    let module = import?.module;
+                    imports_mqtt |= module == MQTT_INTERFACE;
+                    imports_itself |= module == MAIN_MODULE;
                 }
             }
             Payload::ExportSection(exports) => {
                 for export in exports.clone() {
                     let name = export?.name;
                     command |= name == "_start";
-                    exports_run |= name == RUN;
+                    let function = name.strip_prefix("cabi_post_").unwrap_or(name);
+                    if ["wasi:cli/run@", "cm32p2|wasi:cli/run@"]
+                        .iter()
+                        .any(|start| function.starts_with(start))
+                    {
+                        run = Some(function);
+                    }
+                    if function.contains('#') && function != RUN {
+                        unknown = Some(name);
+                    }
                 }
             }
             _ => {}
         }
         Ok(())
     })?;
+    if imports_itself {
+        return Err(ComponentizeError::ImportsItself.into());
+    }
+    if let (true, Some(run)) = (command, run) {
+        // wit-component panics where they are of one version.
+        let run = run.to_owned();
+        return Err(ComponentizeError::TwoMains { run }.into());
+    }
     let is_described = !sections.is_empty();
     if !is_described && !imports_mqtt {
         return Err(ComponentizeError::NoComponentType.into());
@@ -95,7 +132,13 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     }
     let description = match is_described {
         true => description_in(sections)?,
-        false => description_of(exports_run).map_err(ComponentizeError::Undescribed)?,
+        false => {
+            if let Some(name) = unknown {
+                let source = format!("its export `{name}` is not known here");
+                return Err(ComponentizeError::Undescribed(source.into()).into());
+            }
+            description_of(run.is_some()).map_err(ComponentizeError::Undescribed)?
+        }
     };
 
     let (form, adapter) = match command {

@@ -309,8 +309,10 @@ impl Composer {
             let names = stubbed.iter().copied();
             parts.push(Part::same_names((bytes, component), names));
         }
+        // What a stub fills reaches nothing.
         let imports = guest.component.imports().map(|(name, _)| name);
-        let needs = Needs::of(imports, settings.as_ref());
+        let imports: Vec<&str> = imports.filter(|name| !stubbed.contains(name)).collect();
+        let needs = Needs::of(imports.iter().copied(), settings.as_ref());
         let app = (mem::take(&mut guest.bytes), &guest.component);
         let mut bytes = plug(app, parts)?;
         let exports = guest.component.exports().map(|(name, _)| name);
@@ -334,7 +336,7 @@ impl Composer {
             plugged: plugged.into_iter().map(String::from).collect(),
             stubbed: stubbed.into_iter().map(String::from).collect(),
             settings,
-            unbound: unbound(guest.component.imports().map(|(name, _)| name)),
+            unbound: unbound(imports),
             needs,
         })
     }

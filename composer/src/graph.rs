@@ -11,6 +11,9 @@ use crate::{names::MQTT_INTERFACE, settings::SETTINGS_INTERFACE, stubs::REPORT_I
 /// How many instances are gone through at most. A composition has five, and one that is hostile has any number.
 const MAX_INSTANCES: usize = 1000;
 
+/// How many times its size is gone through at most, each instance of a component being one more time.
+const MAX_TIMES: usize = 16;
+
 /// What is around the composition.
 const HOST: &str = "host";
 
@@ -56,6 +59,7 @@ impl Graph {
             },
             of_host: Names::of(component)?.imports,
             instances: 0,
+            bytes: component.len().saturating_mul(MAX_TIMES),
         };
         let names = walk.of_host.iter().cloned();
         let imports: HashMap<String, usize> = names.zip(0..).collect();
@@ -111,6 +115,8 @@ struct Walk {
     /// The names of the imports of the whole.
     of_host: Vec<String>,
     instances: usize,
+    /// How many bytes may still be gone through.
+    bytes: usize,
 }
 
 impl Walk {
@@ -246,8 +252,9 @@ impl Walk {
         if self.instances > MAX_INSTANCES {
             return None;
         }
+        self.bytes = self.bytes.checked_sub(component.len())?;
         let names = Names::of(component)?;
-        if names.is_composed {
+        if names.is_composed && !names.is_app() {
             let outer = |name: &str| {
                 let mut arguments = arguments.iter();
                 arguments
@@ -331,9 +338,15 @@ impl Names {
         Some(names)
     }
 
+    /// Whether it is an app. What else it exports, and has inside, is its own affair: it might be there to be taken for ours.
+    fn is_app(&self) -> bool {
+        has(&self.imports, MQTT_INTERFACE)
+    }
+
     fn part(&self) -> String {
-        let has = |names: &[String], name: &str| names.iter().any(|own| own == name);
-        let part = if has(&self.exports, SETTINGS_INTERFACE) {
+        let part = if self.is_app() {
+            "app"
+        } else if has(&self.exports, SETTINGS_INTERFACE) {
             "settings"
         } else if has(&self.exports, REPORT_INTERFACE) {
             "reporter"
@@ -341,13 +354,15 @@ impl Names {
             STUBS
         } else if has(&self.exports, MQTT_INTERFACE) {
             "adapter"
-        } else if has(&self.imports, MQTT_INTERFACE) {
-            "app"
         } else {
             "component"
         };
         part.to_owned()
     }
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|own| own == name)
 }
 
 #[cfg(test)]
@@ -392,6 +407,30 @@ mod tests {
         );
     }
 
+    /// An app may export what the settings and the stubs do, and have components inside that look like ours.
+    #[test]
+    fn an_app_is_taken_for_nothing_else() {
+        for name in [SETTINGS_INTERFACE, REPORT_INTERFACE] {
+            let graph = graph(&format!(
+                r#"(component
+                    (component $app
+                        (import "{MQTT_INTERFACE}" (instance))
+                        (component $fake (instance $i) (export "{name}" (instance $i)))
+                        (instance $fake (instantiate $fake))
+                        (export "{name}" (instance $fake "{name}")))
+                    (instance $none)
+                    (instance (instantiate $app (with "{MQTT_INTERFACE}" (instance $none)))))"#
+            ))
+            .unwrap();
+            assert_eq!(graph.parts, ["host", "app"], "{name}");
+        }
+        let app = format!(
+            r#"(component (import "{MQTT_INTERFACE}" (instance)) (import "{REPORT_INTERFACE}" (instance)))"#
+        );
+        let names = Names::of(&wat::parse_str(app).unwrap()).unwrap();
+        assert_eq!(names.part(), "app");
+    }
+
     #[test]
     fn what_has_no_components_inside_is_no_composition() {
         assert_eq!(graph("(component (import \"now\" (func)))"), None);
@@ -407,5 +446,18 @@ mod tests {
             format!("(component $c {settings} {inner} (instance (instantiate $c)) (instance (instantiate $c)))")
         });
         assert_eq!(graph(&whole), None);
+    }
+
+    #[test]
+    fn what_is_large_is_not_gone_through_for_each_instance() {
+        let of = |instances: usize| {
+            let instances = "(instance (instantiate $c))".repeat(instances);
+            let data = "a".repeat(10_000);
+            graph(&format!(
+                "(component (component $c (core module (data \"{data}\"))) {instances})"
+            ))
+        };
+        assert_eq!(of(10).unwrap().parts.len(), 11);
+        assert_eq!(of(100), None);
     }
 }

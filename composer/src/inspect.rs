@@ -177,8 +177,11 @@ impl Composer {
                     GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged,
                 ),
             ) => {
+                let graph = Graph::of(&guest.bytes);
+                let stubbed: Vec<&str> = graph.iter().flat_map(Graph::stubbed).collect();
                 let of_app = imports_of_app(&guest.bytes);
                 let of_app = of_app.iter().map(String::as_str);
+                let of_app = of_app.filter(|name| !stubbed.contains(name));
                 let needs = Needs::of(of_app.clone(), settings.as_ref());
                 let command = CommandLine::of(&guest.component, &needs);
                 (
@@ -186,7 +189,7 @@ impl Composer {
                     imports.clone(),
                     unbound(of_app),
                     Some(needs),
-                    Graph::of(&guest.bytes),
+                    graph,
                     command,
                 )
             }

@@ -23,12 +23,13 @@ pub(crate) fn unbound<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<Str
     unbound
 }
 
-/// The imports of the app in `bytes`, a composition: of the component in it that imports MQTT. Its own imports would not do,
-/// for the adapter's sockets are among them.
+/// The imports of the app in `bytes`, a composition: of what in it imports MQTT. Its own imports would not do, for the adapter's
+/// sockets are among them. An app may have others inside that import MQTT, and what these import does not stand for all of it.
 pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
     // The imports of the component that is being read, at the end those around it.
     let mut around: Vec<Vec<String>> = Vec::new();
     let mut imports: Vec<String> = Vec::new();
+    let mut of_app = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         // It has been validated: there is nothing to tell of an error that would have been told.
         let Ok(payload) = payload else { break };
@@ -42,14 +43,14 @@ pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
             }
             Payload::End(_) => {
                 if imports.iter().any(|name| name == MQTT_INTERFACE) {
-                    return imports;
+                    of_app.append(&mut imports);
                 }
                 imports = around.pop().unwrap_or_default();
             }
             _ => {}
         }
     }
-    Vec::new()
+    of_app
 }
 
 #[cfg(test)]
@@ -88,5 +89,19 @@ mod tests {
             [MQTT_INTERFACE, "wasi:http/outgoing-handler@0.2.0"]
         );
         assert_eq!(imports_of_app(b"\0asm"), [""; 0]);
+    }
+
+    #[test]
+    fn an_app_inside_of_the_app_does_not_hide_them() {
+        let text = format!(
+            r#"(component (component
+                (component (import "{MQTT_INTERFACE}" (instance)))
+                (import "{MQTT_INTERFACE}" (instance))
+                (import "wasi:sockets/tcp@0.2.0" (instance))))"#
+        );
+        let bytes = wat::parse_str(text).unwrap();
+        let imports = imports_of_app(&bytes);
+        let imports = imports.iter().map(String::as_str);
+        assert_eq!(unbound(imports), ["wasi:sockets/tcp"]);
     }
 }

@@ -445,3 +445,19 @@ fn a_manifest_with_too_many_items_is_refused() {
     let message = fail(path, "$compose spin.toml");
     assert!(message.contains("more than 4096 items"), "{message}");
 }
+
+#[test]
+fn what_is_composed_already_and_read_from_standard_input_is_run_from_a_file() {
+    let directory = directory();
+    let app = r#"(component (import "fermyon:spin/mqtt@2.0.0" (instance)) (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#;
+    fs::write(directory.path().join("app.wasm"), app).unwrap();
+    let report = succeed(
+        directory.path(),
+        "\"$compose\" app.wasm -q && \"$compose\" inspect - < app.composed.wasm",
+    );
+    let report = String::from_utf8(report).unwrap();
+    assert!(
+        report.ends_with("  jco run app.composed.wasm\n"),
+        "{report}"
+    );
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, Composition, MQTT_INTERFACE, Provider, WasiVersion, inspect,
+    ComposeError, Composer, Composition, MQTT_INTERFACE, Provider, Settings, WasiVersion, inspect,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
@@ -279,4 +279,28 @@ fn inspect_says_what_can_have_a_stub() {
     assert_eq!(provider(&stubs.imports), Provider::Stub);
     assert_eq!(provider(&inspect(&app).unwrap().imports), Provider::Other);
     assert!(stubs.host.iter().all(|it| it.provider == Provider::Wasi));
+}
+
+/// A host that gives it no network loses nothing.
+#[test]
+fn what_is_stubbed_needs_nothing_and_reaches_nothing() {
+    let app = format!(
+        r#"(component
+            (import "{MQTT_INTERFACE}" (instance))
+            (import "wasi:sockets/tcp@0.2.0-rc-2023-11-10" (instance (export "start" (func))))
+            (import "wasi:http/outgoing-handler@0.2.0-rc-2023-11-10" (instance (export "handle" (func))))
+            (instance $run)
+            (export "wasi:cli/run@0.2.0" (instance $run)))"#
+    );
+    let settings = Settings::new().allowed_hosts([]);
+    let composer = Composer::new().stub_unresolved(true);
+    let composer = composer.settings(settings).unwrap();
+    let before = composer.inspect(app.as_bytes()).unwrap();
+    let composed = composer.compose(app.as_bytes()).unwrap().into_component();
+    for inspection in [before, inspect(&composed).unwrap()] {
+        assert_eq!(inspection.stubbed.len(), 2);
+        assert_eq!(inspection.unbound_imports, [""; 0]);
+        let needs = inspection.needs.unwrap();
+        assert!(!needs.own_sockets && !needs.http_client, "{needs:?}");
+    }
 }

@@ -20,7 +20,8 @@ pub(super) struct Options {
     #[arg(value_name = "APP", required = true)]
     app: Option<PathBuf>,
 
-    /// All that is too much, so that the message about it can be ours: clap takes it for a subcommand.
+    // All that is too much, so that the message about it can be ours: clap takes it for a subcommand. Completions would show a
+    // doc comment.
     #[arg(hide = true)]
     more: Vec<PathBuf>,
 

@@ -73,8 +73,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;
     let file = match &inspection.socket {
-        Socket::Composed { .. } => app.clone(),
         _ if input::is_standard(app) => PathBuf::from("app.composed.wasm"),
+        Socket::Composed { .. } => app.clone(),
         _ => default_output(app),
     };
     let file = file.display().to_string();

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use super::Settings;
+use super::{Settings, check_name};
 
 /// The most items of a list that are read: more than any manifest has, and few enough to be gone through many times.
 pub(crate) const MAX_ITEMS: usize = 4096;
@@ -58,7 +58,10 @@ pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
                 0 => None,
                 _ => Some(memory.string(at + 12)?),
             };
-            Some((memory.string(at)?, value))
+            let name = memory.string(at)?;
+            // It goes into command lines that are to be copied.
+            check_name(&name).ok()?;
+            Some((name, value))
         })?,
         component_variables: memory.list(20, 16, pair)?,
         environment: memory.list(28, 16, pair)?,
@@ -165,6 +168,8 @@ mod tests {
         for end in 0..memory.len() {
             assert_eq!(decode(&memory[..end]), None, "{end}");
         }
+        let evil = Settings::new().variable("a$(b)", None);
+        assert_eq!(decode(&encode(&evil)), None);
         let mut huge = memory;
         huge[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(decode(&huge), None);
