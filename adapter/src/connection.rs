@@ -77,7 +77,8 @@ impl Connection {
             credentials,
             keep_alive_secs,
         );
-        let client = Client::connect(Wasi, address, options).map_err(OpenError::Unreachable)?;
+        let client = Client::connect(Wasi, address, options)
+            .map_err(|unreachable| OpenError::Unreachable(unreachable.reason))?;
         Ok(Self {
             key,
             client: Some(client),

@@ -1,6 +1,6 @@
 //! The network of the host, as the client sees it.
 
-use mqtt_client::Network;
+use mqtt_client::{Network, Unreachable};
 use mqtt_session::{Address, Instant};
 use wasi::{clocks::monotonic_clock, random::random::get_random_u64};
 
@@ -28,16 +28,21 @@ impl Network for Wasi {
         wait_until(time);
     }
 
-    fn connect(&self, address: &Address, deadline: Instant) -> Result<TcpStream, String> {
+    fn connect(&self, address: &Address, deadline: Instant) -> Result<TcpStream, Unreachable> {
         linger::reap();
-        let reason = match Slot::take() {
-            None => "too many connections are open".into(),
+        let mut unreachable = match Slot::take() {
+            None => Unreachable {
+                reason: "too many connections are open".into(),
+                is_final: true,
+            },
             Some(slot) => match TcpStream::connect(address, deadline, slot) {
                 Ok(stream) => return Ok(stream),
-                Err(reason) => reason,
+                Err(unreachable) => unreachable,
             },
         };
-        Err(["cannot connect to ", &address.location(), ": ", &reason].concat())
+        let location = address.location();
+        unreachable.reason = ["cannot connect to ", &location, ": ", &unreachable.reason].concat();
+        Err(unreachable)
     }
 
     fn close(&self, stream: TcpStream, is_flushed: bool) {

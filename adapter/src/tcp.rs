@@ -6,7 +6,7 @@
 use core::cell::{Cell, OnceCell};
 use std::sync::OnceLock;
 
-use mqtt_client::{Closed, Ready, Stream};
+use mqtt_client::{Closed, Ready, Stream, Unreachable};
 use mqtt_session::{Address, Host, Instant};
 use wasi::{
     clocks::monotonic_clock,
@@ -65,17 +65,19 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The reasons in words: of the name lookup, or of each address tried.
+    /// The reasons in words: of the name lookup, or of each address tried. They are final if the host allows no connection to
+    /// any of them, or no name lookup.
     pub(crate) fn connect(
         address: &Address,
         deadline: Instant,
         slot: Slot,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unreachable> {
         static NETWORK: OnceLock<Network> = OnceLock::new();
         let network = NETWORK.get_or_init(instance_network);
         let ips = resolve(network, &address.host, deadline)?;
 
         let mut failures = String::new();
+        let mut is_final = !ips.is_empty();
         for (tried, ip) in ips.iter().enumerate() {
             // Each address gets its share of the time that is left, lest a dead first one takes it all.
             let deadline = match ips.len() - tried {
@@ -98,6 +100,7 @@ impl TcpStream {
                     });
                 }
                 Err(error) => {
+                    is_final &= error == ErrorCode::AccessDenied;
                     let reason = reason(error);
                     // Often it is the same for all.
                     if !failures.ends_with(&reason) {
@@ -112,7 +115,10 @@ impl TcpStream {
         if failures.is_empty() {
             failures.push_str("its name has no address");
         }
-        Err(failures)
+        Err(Unreachable {
+            reason: failures,
+            is_final,
+        })
     }
 
     /// Whether what was written is not out yet, so that dropping this stream could take long.
@@ -208,7 +214,11 @@ fn closed(_: StreamError) -> Closed {
 }
 
 /// The addresses of `host`, in the order that the resolver gives; at least one, or an error.
-fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAddress>, String> {
+fn resolve(
+    network: &Network,
+    host: &Host,
+    deadline: Instant,
+) -> Result<Vec<IpAddress>, Unreachable> {
     let name = match host {
         // Hosts that deny name lookup refuse to parse even these.
         Host::Ipv4(address) => {
@@ -223,15 +233,17 @@ fn resolve(network: &Network, host: &Host, deadline: Instant) -> Result<Vec<IpAd
     };
 
     let lookup_failed = |error: ErrorCode| {
-        match error {
-        ErrorCode::AccessDenied | ErrorCode::PermanentResolverFailure => [
-            "name lookup failed (",
-            &words(error),
-            "): the name does not exist, or the host allows no lookup (wasmtime: -Sallow-ip-name-lookup)",
-        ]
-        .concat(),
-        error => ["name lookup failed (", &words(error), ")"].concat(),
-    }
+        let hint = match error {
+            ErrorCode::AccessDenied | ErrorCode::PermanentResolverFailure => {
+                ": the name does not exist, or the host allows no lookup (wasmtime: -Sallow-ip-name-lookup)"
+            }
+            _ => "",
+        };
+        Unreachable {
+            reason: ["name lookup failed (", &words(error), ")", hint].concat(),
+            // A name that does not exist now may be that of a broker which is starting anew.
+            is_final: error == ErrorCode::AccessDenied,
+        }
     };
     let lookup = resolve_addresses(network, name).map_err(lookup_failed)?;
     let answered = lookup.subscribe();

@@ -5,10 +5,7 @@ use mqtt_session::{
     Topic,
 };
 
-use crate::{Closed, Network, Ready, Stream};
-
-/// How long a client that is closed tries to say goodbye to a broker that takes no data.
-const FAREWELL: Duration = Duration::from_secs(2);
+use crate::{Closed, Network, Ready, Stream, Unreachable};
 
 /// How often what the broker sent is taken in at a stretch, lest one that never stops keeps us from all else.
 const MAX_READS_AT_ONCE: usize = 64;
@@ -64,8 +61,12 @@ impl<N: Network> Client<N> {
     ///
     /// # Errors
     ///
-    /// The reason why there is no connection, in words.
-    pub fn connect(network: N, address: Address, options: ConnectOptions) -> Result<Self, String> {
+    /// Why there is no connection.
+    pub fn connect(
+        network: N,
+        address: Address,
+        options: ConnectOptions,
+    ) -> Result<Self, Unreachable> {
         let deadline = network.now() + address.connect_timeout;
         let stream = network.connect(&address, deadline)?;
         let now = network.now();
@@ -96,7 +97,7 @@ impl<N: Network> Client<N> {
         qos: Qos,
     ) -> Result<(), PublishError> {
         self.time = None;
-        self.catch_up(qos);
+        self.catch_up();
         let now = self.now();
         let result = match self.session.publish(topic, payload, qos, now) {
             Ok(()) => self.drive(),
@@ -132,7 +133,12 @@ impl<N: Network> Client<N> {
                             self.stream = Some(stream);
                             self.session.connected(now);
                         }
-                        Err(reason) => self.session.unreachable(reason, now),
+                        Err(Unreachable { reason, is_final }) => {
+                            let Self {
+                                session, network, ..
+                            } = self;
+                            session.unreachable(reason, is_final, now, || network.random());
+                        }
                     }
                     continue;
                 }
@@ -169,12 +175,8 @@ impl<N: Network> Client<N> {
 
     /// Takes in what the broker has sent since the last message, and answers it: it may have closed the connection, or have
     /// messages for us.
-    fn catch_up(&mut self, qos: Qos) {
+    fn catch_up(&mut self) {
         if self.now() < self.caught_up + CAUGHT_UP_FOR {
-            // What the host knows already.
-            if qos == Qos::AtMostOnce && self.session.awaits_pong() && self.stream.is_some() {
-                self.read();
-            }
             return;
         }
         for _ in 0..MAX_READS_AT_ONCE {
@@ -207,7 +209,8 @@ impl<N: Network> Client<N> {
     fn read(&mut self) -> bool {
         match self.stream.as_ref().map_or(Err(Closed), Stream::read) {
             Ok(bytes) => {
-                self.session.receive(&bytes);
+                let now = self.now();
+                self.session.receive(&bytes, now);
                 true
             }
             Err(Closed) => {
@@ -285,19 +288,13 @@ impl<N: Network> Client<N> {
         if was_connected {
             self.time = None;
             let mut deadline = None;
-            // Closing with unread input resets the connection, and the reset overtakes what was sent. So where a message could
-            // be lost by it, what comes is read until the broker closes, as it should after DISCONNECT (3.14.4).
-            // Not beyond that: what is closed is always ready to be read.
-            let mut lingers = self.session.should_linger();
-            while self.try_write().is_ok() && (self.is_writing() || lingers) {
+            while self.try_write().is_ok() && self.is_writing() {
                 let now = self.now();
-                let deadline = *deadline.get_or_insert(now + FAREWELL);
+                let deadline = *deadline.get_or_insert_with(|| now + self.session.farewell());
                 if now >= deadline {
                     break;
                 }
-                if self.wait(lingers, deadline).readable {
-                    lingers = self.read();
-                }
+                self.wait(false, deadline);
             }
         }
         self.close_stream();

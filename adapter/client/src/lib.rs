@@ -8,4 +8,4 @@ mod client;
 mod network;
 
 pub use client::{Client, PublishError};
-pub use network::{Closed, Network, Ready, Stream};
+pub use network::{Closed, Network, Ready, Stream, Unreachable};

@@ -18,8 +18,8 @@ pub trait Network {
     ///
     /// # Errors
     ///
-    /// The reason in words.
-    fn connect(&self, address: &Address, deadline: Instant) -> Result<Self::Stream, String>;
+    /// Why there is none.
+    fn connect(&self, address: &Address, deadline: Instant) -> Result<Self::Stream, Unreachable>;
 
     /// Closes `stream` without waiting for a broker that takes no data. `is_flushed` is whether all that was written is known
     /// to be with the operating system.
@@ -45,6 +45,15 @@ pub trait Stream {
     /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`. What is ready may turn out to have
     /// nothing.
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready;
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The reason in words.
+    pub reason: String,
+    /// Whether another attempt would fail as well, as where the host allows none.
+    pub is_final: bool,
 }
 
 /// The peer has closed or reset the connection.

@@ -32,11 +32,6 @@ impl Output {
         self.taken + (self.head.len() + self.body.len() + self.tail.len()) as u64
     }
 
-    /// Whether all that is to be sent can go out in one write.
-    pub(crate) fn is_one_train(&self) -> bool {
-        self.body.is_empty()
-    }
-
     /// Where to write a control packet.
     pub(crate) fn control(&mut self) -> &mut BytesMut {
         if self.body.is_empty() {

@@ -33,12 +33,21 @@ const MAX_UNSENT_REPLIES: u64 = 64 * 1024;
 const PAUSE_MILLIS: u64 = 10;
 const RANDOM_PAUSE_MILLIS: u64 = 90;
 
-/// The longest pause, where the network refuses one connection after the other.
+/// The longest pause, where one connection after the other is lost or refused.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many pings may be on their way behind messages: one with what the network has, and one with what our system holds back
-/// until that is acknowledged and then sends in one piece.
-const MAX_PINGS: u32 = 2;
+/// A connection that was idle for longer is asked for a sign of life before a message is sent on it: it may have died without
+/// a word, as behind a router that has forgotten it. One that only we have used is asked behind a QoS 0 message.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// The wait for that sign, and for a broker to take a DISCONNECT: the first of these, and the round trip as often as the second
+/// says, for the network may have slowed down.
+const ANSWER: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_millis(100);
+const ROUND_TRIPS: u32 = 4;
+
+/// The longest farewell.
+const MAX_FAREWELL: Duration = Duration::from_secs(2);
 
 /// How many messages in doubt we remember. Who goes on after so many errors has other troubles, and some packet id must be
 /// left.
@@ -47,9 +56,9 @@ const MAX_GIVEN_UP: usize = 1024;
 /// What is to be told or done; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message; or, if it was the first of its
-    /// connection, the broker has read it, for it has answered a PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2:
-    /// PUBCOMP came.
+    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message, and no answer is on its way to
+    /// us; or, where the broker may close the connection or speak unasked, the broker has read it, for it has answered a
+    /// PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
     Published,
     /// The promise is broken, or not known to be kept; and the connection, if there was one, is to be closed.
     Failed(Failure, Fate),
@@ -70,14 +79,18 @@ pub enum Event {
 ///   [`transmitted`](Self::transmitted), [`flushed`](Self::flushed), [`closed`](Self::closed),
 ///   [`handle_timeout`](Self::handle_timeout);
 /// - what must go out: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
-/// - getters: [`is_connected`](Self::is_connected), [`awaits_flush`](Self::awaits_flush),
-///   [`awaits_pong`](Self::awaits_pong), [`should_linger`](Self::should_linger).
+/// - getters: [`is_connected`](Self::is_connected), [`awaits_flush`](Self::awaits_flush), [`farewell`](Self::farewell).
 ///
 /// Whoever drives it calls what must go out after each command and each input.
 ///
 /// CONNECT waits for the first message of a connection and leaves in front of it, in the same bytes: MQTT lets a client send
 /// before the broker's CONNACK has come (3.1.4, non-normative comment), and that saves a round trip. So a refusal by the
 /// broker is the first message's failure.
+///
+/// A transport that is closed while an answer of the broker is unread or on its way resets the connection, and the broker loses
+/// what it has not read by then. An answer shows that all in front of its question was read; so what is in danger is a QoS 0
+/// message behind a question that has no answer yet. Hence: *a QoS 0 message is not reported as published while an answer is
+/// outstanding.* The app may end without another word at any time.
 #[derive(Debug)]
 pub struct Session {
     options: ConnectOptions,
@@ -91,12 +104,23 @@ pub struct Session {
     last_packet_id: u16,
     /// The messages of the kept session that ended in doubt.
     given_up: Vec<GivenUp>,
-    /// Whether the last message had no acknowledgement, so that it may still be on its way.
-    unacknowledged: bool,
     /// When bytes were sent last; keep alive counts from here [MQTT-3.1.2-23].
     last_sent: Instant,
+    /// When bytes were received last.
+    last_received: Instant,
     /// PINGREQs that await their PINGRESP.
     pings: u32,
+    /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
+    is_talkative: bool,
+    /// Whether the session at the broker may hold packet ids that are not ours: those that another client with our id left in
+    /// use. Known once CONNACK has come.
+    has_foreign_ids: bool,
+    /// A packet id that PUBREL was sent for ahead of its use, and whether the broker has answered that.
+    prepared: Option<(u16, bool)>,
+    /// Whether a broker has accepted us before.
+    was_accepted: bool,
+    /// The time from CONNECT to CONNACK, of the last connection that had both.
+    round_trip: Duration,
 }
 
 #[derive(Debug)]
@@ -115,6 +139,8 @@ enum Phase {
     /// CONNECT, which ends at this byte of the output, is on its way or in the broker's hands.
     Connecting {
         end: u64,
+        /// When the transport took all of it.
+        sent: Option<Instant>,
     },
     Connected,
     /// We said DISCONNECT, or would have.
@@ -143,9 +169,14 @@ impl Session {
             publication: None,
             event: None,
             given_up: Vec::new(),
-            unacknowledged: false,
             last_sent: Instant::from_nanos(0),
+            last_received: Instant::from_nanos(0),
             pings: 0,
+            is_talkative: false,
+            has_foreign_ids: false,
+            prepared: None,
+            was_accepted: false,
+            round_trip: Duration::ZERO,
         }
     }
 
@@ -191,26 +222,23 @@ impl Session {
             _ => {}
         }
 
-        self.unacknowledged = qos == Qos::AtMostOnce;
         let packet_id = self.next_packet_id();
         let timeout = self.options.ack_timeout;
         let payload = Bytes::from(payload);
         let mut publication =
             Publication::new(topic, payload, qos, length, packet_id, now, timeout);
-        publication.behind_pings = self.pings > 0;
+        if matches!(self.phase, Phase::Connected) && now > self.last_received + SILENCE {
+            if now > self.last_sent + SILENCE {
+                let patience = ANSWER + self.round_trip * ROUND_TRIPS;
+                publication.sign_of_life = Some(now + patience);
+            } else {
+                publication.is_confirmed = true;
+            }
+        }
         self.publication = Some(publication);
         match self.phase {
             Phase::Fresh => self.connect(),
-            Phase::Connecting { .. } | Phase::Connected => {
-                self.enqueue();
-                // Nobody answers this message, and until the broker's system acknowledges it by itself, after 40 ms or more,
-                // ours holds back whatever small packet comes next (Nagle's algorithm, which WASI 0.2 cannot turn off). A ping
-                // in the same write has the broker answer at once. Behind a long message, which is acknowledged on its way,
-                // it would be a write of its own.
-                if qos == Qos::AtMostOnce && self.pings < MAX_PINGS && self.output.is_one_train() {
-                    self.ping();
-                }
-            }
+            Phase::Connecting { .. } | Phase::Connected => self.enqueue(),
             _ => self.event = Some(Event::Connect(self.connect_deadline(now))),
         }
         Ok(())
@@ -247,35 +275,34 @@ impl Session {
         }
     }
 
-    /// The transport could not make a connection, for this reason.
-    pub fn unreachable(&mut self, reason: String, now: Instant) {
+    /// The transport could not make a connection, for this reason. `is_final` is whether another attempt would fail as well;
+    /// otherwise the broker may be starting anew, and the message in flight waits for it. `random` spreads those who wait.
+    pub fn unreachable(
+        &mut self,
+        reason: String,
+        is_final: bool,
+        now: Instant,
+        random: impl FnOnce() -> u64,
+    ) {
         let loss = Failure::Unreachable(reason);
-        match &mut self.publication {
-            // The broker may be starting anew, and a message whose fate is unknown is worth the wait.
-            Some(publication) if publication.sent_before => {
-                publication.pause = (publication.pause * 2).min(MAX_PAUSE);
-                let until = now + publication.pause;
-                if until < publication.deadline.min(publication.stall_deadline) {
-                    self.phase = Phase::Pausing { until, loss };
-                } else {
-                    self.fail(loss);
-                }
-            }
-            _ => self.fail(loss),
+        if is_final {
+            self.fail(loss);
+        } else {
+            self.pause(loss, now, random);
         }
     }
 
     /// Takes in bytes from the broker.
-    pub fn receive(&mut self, bytes: &[u8]) {
-        if !self.is_connected() {
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        if !self.is_connected() || bytes.is_empty() {
             return;
         }
+        self.last_received = now;
         self.input.extend(bytes);
-        let pings = self.pings;
         let result = loop {
             match self.input.next(self.options.max_incoming_packet_size) {
                 Ok(Some(packet)) => {
-                    if let Err(failure) = self.handle(packet) {
+                    if let Err(failure) = self.handle(packet, now) {
                         break Err(failure);
                     }
                 }
@@ -285,10 +312,13 @@ impl Session {
         };
         match result {
             Ok(()) => {
-                self.complete();
-                if self.pings < pings {
-                    self.nudge();
+                // Whatever it was, it is a sign of life.
+                if let Some(publication) = &mut self.publication
+                    && publication.sign_of_life.take().is_some()
+                {
+                    self.enqueue();
                 }
+                self.complete();
             }
             Err(failure) => self.fail(failure),
         }
@@ -298,6 +328,11 @@ impl Session {
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.output.advance(count);
         self.last_sent = now;
+        if let Phase::Connecting { end, sent } = &mut self.phase
+            && self.output.taken() >= *end
+        {
+            sent.get_or_insert(now);
+        }
         if let Some(publication) = &mut self.publication {
             publication.transmitted(self.output.taken(), now, self.options.ack_timeout);
         }
@@ -317,16 +352,50 @@ impl Session {
         }
         let loss = Failure::Closed(self.awaited());
         let kept = !self.options.clean_session;
+        let timeout = self.options.connect_timeout;
+        let is_accepted = matches!(self.phase, Phase::Connected);
         match &mut self.publication {
             None => self.leave(Phase::Offline),
+            Some(publication) if publication.sign_of_life.is_some() => self.replace(now),
             Some(publication) if publication.may_be_sent_again(kept) => {
-                let millis = PAUSE_MILLIS + random() % RANDOM_PAUSE_MILLIS;
-                publication.pause = Duration::from_millis(millis);
-                publication.lost();
-                let until = now + publication.pause;
-                self.leave(Phase::Pausing { until, loss });
+                // Some brokers close the connection on a wrong password and the like. So one that never accepted us has no
+                // longer than a connection may take.
+                let first = *publication.first_loss.get_or_insert(now);
+                if !self.was_accepted && now >= first + timeout {
+                    return self.fail(loss);
+                }
+                publication.lost(is_accepted);
+                self.leave(Phase::Offline);
+                self.pause(loss, now, random);
             }
             Some(_) => self.fail(loss),
+        }
+    }
+
+    /// Has the connection, which is dead, replaced at once for the message that found it so.
+    fn replace(&mut self, now: Instant) {
+        if let Some(publication) = &mut self.publication {
+            publication.sign_of_life = None;
+        }
+        self.leave(Phase::Offline);
+        self.event = Some(Event::Connect(self.connect_deadline(now)));
+    }
+
+    /// Has the message in flight wait for its next connection, each time longer, or gives it up if that would take too long.
+    fn pause(&mut self, loss: Failure, now: Instant, random: impl FnOnce() -> u64) {
+        let Some(publication) = &mut self.publication else {
+            return self.fail(loss);
+        };
+        publication.pause = if publication.pause.is_zero() {
+            Duration::from_millis(PAUSE_MILLIS + random() % RANDOM_PAUSE_MILLIS)
+        } else {
+            (publication.pause * 2).min(MAX_PAUSE)
+        };
+        let until = now + publication.pause;
+        if until < publication.deadline.min(publication.stall_deadline) {
+            self.phase = Phase::Pausing { until, loss };
+        } else {
+            self.fail(loss);
         }
     }
 
@@ -345,6 +414,7 @@ impl Session {
                 self.phase = Phase::Offline;
                 self.event = Some(Event::Connect(self.connect_deadline(now)));
             }
+            _ if self.sign_of_life().is_some_and(|due| due <= now) => self.replace(now),
             _ if self.ping_due().is_some_and(|due| due <= now) => {
                 self.ping();
             }
@@ -363,7 +433,7 @@ impl Session {
         let deadline = self.deadline()?;
         let sooner = match &self.phase {
             Phase::Pausing { until, .. } => Some(*until),
-            _ => self.ping_due(),
+            _ => self.sign_of_life().or(self.ping_due()),
         };
         Some(sooner.map_or(deadline, |sooner| sooner.min(deadline)))
     }
@@ -391,17 +461,9 @@ impl Session {
             })
     }
 
-    /// Whether the answer to a ping may have come that has to be [received](Self::receive) before the next message is given a
-    /// ping of its own. Who publishes messages that nobody acknowledges should look for it.
-    pub fn awaits_pong(&self) -> bool {
-        self.pings >= MAX_PINGS
-    }
-
-    /// Whether a broker that keeps to the protocol may still have something to say after DISCONNECT, while a message is on
-    /// its way that nobody will acknowledge. A transport that is closed then, with input that was not read, may reset the
-    /// connection and with it lose the message: it should read until the broker closes.
-    pub fn should_linger(&self) -> bool {
-        self.unacknowledged && (self.pings > 0 || !self.options.clean_session)
+    /// How long to try to hand a DISCONNECT to a broker that takes no data.
+    pub fn farewell(&self) -> Duration {
+        (FAREWELL + self.round_trip * ROUND_TRIPS).min(MAX_FAREWELL)
     }
 
     /// Whether the connection has been idle for longer than we promised [MQTT-3.1.2-23].
@@ -431,35 +493,12 @@ impl Session {
         *self.output.control() = codec::connect(&self.options);
         self.phase = Phase::Connecting {
             end: self.output.end(),
+            sent: None,
         };
+        self.has_foreign_ids = !self.options.clean_session;
         // To resume it, one must know first whether the broker remembers.
         if self.publication.as_ref().is_some_and(|it| !it.is_resumed()) {
             self.enqueue();
-        }
-        // A broker may throw us out again before it reads what comes behind CONNECT. Of a message that nobody acknowledges we
-        // would never know; but whoever answers a ping has read what went before it, and that takes no more round trips.
-        if self
-            .publication
-            .as_ref()
-            .is_some_and(|it| it.qos == Qos::AtMostOnce)
-        {
-            let end = self.ping();
-            if let Some(publication) = &mut self.publication {
-                publication.confirmation = Some(end);
-            }
-        }
-    }
-
-    /// Has our system acknowledge a PINGRESP at once, by something to send, where the answer to the message was not with it.
-    /// A broker that does not set TCP_NODELAY holds that back until then, and our system would take 40 ms or more.
-    fn nudge(&mut self) {
-        if let Some(publication) = &mut self.publication
-            && publication.ack.is_some()
-            && publication.sent
-            && publication.behind_pings
-        {
-            publication.behind_pings = false;
-            self.ping();
         }
     }
 
@@ -470,18 +509,51 @@ impl Session {
         self.output.end()
     }
 
-    /// Puts the message in flight into the output: PUBLISH, or PUBREL if the broker has said that it has the rest.
+    /// Puts into the output what is due of the message in flight: PUBLISH, PUBREL if the broker has said that it has the rest,
+    /// or a question that comes before.
     fn enqueue(&mut self) {
-        if let Some(publication) = &mut self.publication {
-            publication.enqueue(&mut self.output, !self.options.clean_session);
+        let kept = !self.options.clean_session;
+        let is_connected = matches!(self.phase, Phase::Connected);
+        let Some(publication) = &mut self.publication else {
+            return;
+        };
+        if publication.sign_of_life.is_some() {
+            self.ping();
+            return;
+        }
+        // A client of our id that is gone may have left a QoS 2 message half way, and a broker takes ours for that one's second
+        // copy, and drops it, if they have the same packet id. PUBREL frees the id. Not in front of the PUBLISH in the same
+        // write: a broker may handle what comes together at once (aedes does). A ping tells when it was handled by a broker
+        // that answers no PUBREL of an unknown id.
+        if publication.needs_release()
+            && self.has_foreign_ids
+            && self.prepared != Some((publication.packet_id, true))
+        {
+            let packet_id = publication.packet_id;
+            codec::ack(Ack::Pubrel, packet_id, self.output.control());
+            publication.release = Some(self.output.end());
+            self.ping();
+            return;
+        }
+        publication.release = None;
+        publication.enqueue(&mut self.output, kept);
+        // A broker may throw us out again before it reads what comes behind CONNECT; and where it speaks unasked, our end may
+        // meet unread input, which resets the connection. Of a message that nobody acknowledges we would never know; but
+        // whoever answers a ping has read what went before it.
+        let is_confirmed = !is_connected || kept || self.is_talkative || publication.is_confirmed;
+        if publication.qos == Qos::AtMostOnce && is_confirmed {
+            let end = self.ping();
+            if let Some(publication) = &mut self.publication {
+                publication.confirmation = Some(end);
+            }
         }
     }
 
-    fn handle(&mut self, packet: Packet) -> Result<(), Failure> {
+    fn handle(&mut self, packet: Packet, now: Instant) -> Result<(), Failure> {
         let unexpected = Failure::Violation(Violation::Unexpected(packet.name()));
         match (&self.phase, packet) {
             // Nobody can answer what has not left.
-            (Phase::Connecting { end }, _) if *end > self.output.taken() => return Err(unexpected),
+            (Phase::Connecting { sent: None, .. }, _) => return Err(unexpected),
             (
                 Phase::Connecting { .. },
                 Packet::Connack {
@@ -496,9 +568,10 @@ impl Session {
                 Packet::Connack {
                     session_present, ..
                 },
-            ) => self.accepted(session_present)?,
+            ) => self.accepted(session_present, now)?,
             (Phase::Connected, Packet::Publish { qos, packet_id }) => {
                 // A message of a session that someone subscribed with, and so not ours to read: acknowledged and dropped.
+                self.is_talkative = true;
                 match qos {
                     Qos::AtMostOnce => {}
                     Qos::AtLeastOnce => self.reply(Ack::Puback, packet_id)?,
@@ -506,46 +579,71 @@ impl Session {
                 }
             }
             (Phase::Connected, Packet::Ack(Ack::Pubrel, packet_id)) if packet_id > 0 => {
+                self.is_talkative = true;
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) if self.pings > 0 => {
-                self.pings -= 1;
-                if let Some(publication) = &mut self.publication
-                    && let Some(end) = publication.confirmation.take()
-                {
-                    if end > self.output.taken() {
-                        return Err(unexpected);
-                    }
-                    // What was answered was flushed.
-                    self.flushed = self.flushed.max(end);
-                    self.unacknowledged = false;
-                }
-            }
+            (Phase::Connected, Packet::Pingresp) => self.ponged()?,
             _ => return Err(unexpected),
         }
         Ok(())
     }
 
+    /// Takes the answer to a ping. One more than we asked for touches no promise.
+    fn ponged(&mut self) -> Result<(), Failure> {
+        let taken = self.output.taken();
+        let Some(pings) = self.pings.checked_sub(1) else {
+            self.is_talkative = true;
+            return Ok(());
+        };
+        if let Some(publication) = &mut self.publication {
+            let question = publication.confirmation.or(publication.release);
+            if question.is_some_and(|end| end > taken) && pings == 0 {
+                return Err(Failure::Violation(Violation::Unexpected(
+                    Packet::Pingresp.name(),
+                )));
+            }
+            if pings == 0 {
+                if let Some(end) = publication.confirmation.take() {
+                    // What was answered was flushed.
+                    self.flushed = self.flushed.max(end);
+                } else if publication.release.take().is_some() {
+                    publication.is_released = true;
+                    self.enqueue();
+                }
+            }
+        }
+        self.pings = pings;
+        Ok(())
+    }
+
     /// The broker has accepted the connection, and says whether it remembers us [MQTT-3.2.2-1] to [MQTT-3.2.2-3].
-    fn accepted(&mut self, session_present: bool) -> Result<(), Failure> {
+    fn accepted(&mut self, session_present: bool, now: Instant) -> Result<(), Failure> {
         if session_present && self.options.clean_session {
             return Err(Failure::Violation(Violation::ConnackFlags(1)));
         }
         if !session_present {
             self.given_up.clear();
+            self.has_foreign_ids = false;
+        }
+        self.was_accepted = true;
+        if let Phase::Connecting {
+            sent: Some(sent), ..
+        } = self.phase
+        {
+            self.round_trip = now.saturating_duration_since(sent);
         }
         // What the broker has received it is to release [MQTT-4.4.0-1].
         for message in self.given_up.iter().filter(|it| it.ack == Ack::Pubcomp) {
             codec::ack(Ack::Pubrel, message.packet_id, self.output.control());
         }
+        self.phase = Phase::Connected;
         if self.publication.as_ref().is_some_and(|it| it.is_resumed()) {
             if !session_present {
                 return Err(Failure::SessionLost);
             }
             self.enqueue();
         }
-        self.phase = Phase::Connected;
         Ok(())
     }
 
@@ -564,53 +662,87 @@ impl Session {
         Ok(())
     }
 
-    /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6].
+    /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6]. One that
+    /// belongs to no message of ours touches no promise: it may be of a client of our id that is gone, or come once more.
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
-        let mut given_up = self.given_up.iter_mut();
-        if let Some(index) = given_up.position(|it| it.packet_id == packet_id) {
-            let awaited = &mut self.given_up[index].ack;
+        let taken = self.output.taken();
+        let publication = self.publication.as_mut();
+        let Some(publication) =
+            publication.filter(|it| it.ack.is_some() && it.packet_id == packet_id)
+        else {
+            return self.acknowledged_other(ack, packet_id);
+        };
+        if let Some(end) = publication.release {
             return match ack {
-                Ack::Pubrec if *awaited != Ack::Puback => {
-                    *awaited = Ack::Pubcomp;
-                    self.reply(Ack::Pubrel, packet_id)
-                }
-                _ if ack == *awaited => {
-                    self.given_up.swap_remove(index);
+                Ack::Pubcomp if end <= taken => {
+                    publication.is_released = true;
+                    self.enqueue();
                     Ok(())
                 }
+                // What was left half way, and is freed by what we sent.
+                Ack::Pubrec => Ok(()),
                 _ => Err(Failure::Violation(Violation::Unexpected(ack.name()))),
             };
         }
-        let taken = self.output.taken();
-        let publication = self
-            .publication
-            .as_mut()
-            .filter(|publication| publication.ack.is_some());
-        let violation = match publication {
-            Some(publication) if publication.packet_id != packet_id => {
-                Violation::PacketId(ack.name(), packet_id)
-            }
-            Some(publication) if publication.ack == Some(ack) && publication.end <= taken => {
-                match ack {
-                    Ack::Pubrec => {
-                        publication.ack = Some(Ack::Pubcomp);
-                        publication.enqueue(&mut self.output, !self.options.clean_session);
-                    }
-                    _ => self.finish(Event::Published),
+        match ack {
+            _ if publication.ack == Some(ack) && publication.end <= taken => {
+                if ack == Ack::Pubrec {
+                    publication.ack = Some(Ack::Pubcomp);
+                    self.enqueue();
+                    self.prepare();
+                } else {
+                    self.finish(Event::Published);
                 }
-                return Ok(());
+                Ok(())
             }
             // A broker may say again what it has said, and answer both what it had before and what we sent again.
-            Some(publication)
-                if ack == Ack::Pubrec
-                    && (publication.ack == Some(Ack::Pubcomp) || publication.is_resumed()) =>
-            {
-                return Ok(());
+            Ack::Pubrec if publication.ack == Some(Ack::Pubcomp) || publication.is_resumed() => {
+                Ok(())
             }
-            Some(_) => Violation::Unexpected(ack.name()),
-            None => Violation::PacketId(ack.name(), packet_id),
-        };
-        Err(Failure::Violation(violation))
+            _ => Err(Failure::Violation(Violation::Unexpected(ack.name()))),
+        }
+    }
+
+    /// Takes an acknowledgement that the message in flight does not await.
+    fn acknowledged_other(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
+        if let Some((prepared, is_free)) = &mut self.prepared
+            && *prepared == packet_id
+            && ack == Ack::Pubcomp
+        {
+            *is_free = true;
+            return Ok(());
+        }
+        if packet_id == 0 {
+            return Err(Failure::Violation(Violation::PacketId(ack.name(), 0)));
+        }
+        self.is_talkative = true;
+        let mut given_up = self.given_up.iter_mut();
+        let index = given_up.position(|it| it.packet_id == packet_id);
+        match (ack, index) {
+            // The broker has a message that nobody awaits any more: it is to go on with it, and to free its id.
+            (Ack::Pubrec, _) => {
+                if let Some(index) = index {
+                    self.given_up[index].ack = Ack::Pubcomp;
+                }
+                self.reply(Ack::Pubrel, packet_id)
+            }
+            (ack, Some(index)) if self.given_up[index].ack == ack => {
+                self.given_up.swap_remove(index);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Frees the packet id of the next message together with what goes out now, so that it needs no question of its own.
+    fn prepare(&mut self) {
+        if self.has_foreign_ids {
+            let last = self.last_packet_id;
+            let packet_id = self.next_packet_id();
+            self.last_packet_id = last;
+            codec::ack(Ack::Pubrel, packet_id, self.output.control());
+            self.prepared = Some((packet_id, false));
+        }
     }
 
     /// Reports a QoS 0 message as published once nothing more can be known of it.
@@ -619,6 +751,7 @@ impl Session {
             publication.ack.is_none()
                 && publication.confirmation.is_none()
                 && publication.end <= self.flushed
+                && self.pings == 0
         });
         if done && matches!(self.phase, Phase::Connected) {
             self.finish(Event::Published);
@@ -654,6 +787,8 @@ impl Session {
         self.input = Input::default();
         self.flushed = 0;
         self.pings = 0;
+        self.is_talkative = false;
+        self.prepared = None;
         self.phase = phase;
     }
 
@@ -682,6 +817,11 @@ impl Session {
         self.publication
             .as_ref()
             .map(|publication| publication.deadline.min(publication.stall_deadline))
+    }
+
+    /// When a connection is given up that was asked for a sign of life.
+    fn sign_of_life(&self) -> Option<Instant> {
+        self.publication.as_ref()?.sign_of_life
     }
 
     /// When a ping is to leave, while a message is in flight and all was sent that there is: early enough to be there before

@@ -47,7 +47,7 @@ impl Client {
     }
 
     fn receive(&mut self, bytes: &[u8]) {
-        self.session.receive(bytes);
+        self.session.receive(bytes, self.now);
     }
 
     /// Moves the clock to where the session has something to do, if it is waiting for that at all.
@@ -209,10 +209,7 @@ fn connect_comes_first_and_once() {
             assert_eq!(client.outcome(), Some(Ok(())));
         }
     }
-    assert_eq!(
-        first_bytes(&bytes),
-        [0x10, 0x30, 0xc0, 0x30, 0xc0, 0x30, 0xc0]
-    );
+    assert_eq!(first_bytes(&bytes), [0x10, 0x30, 0xc0, 0x30, 0x30]);
 
     let mut silent = Client::new(options(CLEAN));
     silent.disconnect();
@@ -231,7 +228,12 @@ fn a_new_message_is_as_its_qos_asks() {
         ] {
             let mut client = Client::new(options(address));
             client.publish("t", b"m", qos).unwrap();
-            let bytes = client.sent();
+            let mut bytes = client.sent();
+            if (address, qos) == (KEPT, Qos::ExactlyOnce) {
+                // Behind the question that frees its packet id.
+                client.receive(&[CONNACK, PINGRESP].concat());
+                bytes = client.sent();
+            }
             assert!(bytes.ends_with(expected), "{bytes:x?}");
         }
     }
@@ -441,10 +443,9 @@ fn a_violation_closes_the_connection_and_nothing_more_is_sent() {
         (connected(), &[0x60, 2, 0, 1]),
         (connected(), &[0x36, 5, 0, 1, b't', 0, 7]),
         (connected(), &[0x32, 5, 0, 1, b'#', 0, 7]),
-        // A second CONNACK, packet id 0, another id, another kind.
+        // A second CONNACK, packet id 0, another kind.
         (connected(), CONNACK),
         (connected(), &[0x40, 2, 0, 0]),
-        (connected(), &[0x40, 2, 0, 2]),
         (connected(), &[0x50, 2, 0, 1]),
     ] {
         client.receive(bytes);

@@ -92,6 +92,8 @@ pub struct Plan {
     pub fault: Fault,
     /// How many PUBLISH packets are none of its business.
     pub after: usize,
+    /// Whether it is for what comes before the next PUBLISH: the PUBREL and the PINGREQ that free its packet id.
+    pub releasing: bool,
 }
 
 /// What outlives the connections.
@@ -99,6 +101,8 @@ pub struct Plan {
 pub struct Memory {
     /// Whether there is a session that is to be kept.
     pub session: bool,
+    /// Whether other clients use the session as well, and what is unanswered may be theirs.
+    pub is_shared: bool,
     /// Whether a QoS 2 message is delivered once PUBREL has come for it, as mosquitto does, and not with its PUBLISH. Both are
     /// allowed [MQTT-4.3.3-2].
     pub delivers_late: bool,
@@ -136,6 +140,8 @@ pub enum State {
 pub struct Connection {
     plan: Option<Plan>,
     pub state: State,
+    /// What the transport took and when the broker reads it.
+    pub unread: VecDeque<(u64, Vec<u8>)>,
     buffer: Vec<u8>,
     /// What was said, and when it arrives.
     pub outgoing: VecDeque<(u64, Vec<u8>)>,
@@ -168,6 +174,7 @@ impl Connection {
         let mut connection = Self {
             plan,
             state: State::Open,
+            unread: VecDeque::new(),
             buffer: Vec::new(),
             outgoing: VecDeque::new(),
             end: None,
@@ -182,6 +189,11 @@ impl Connection {
         };
         connection.reach(Point::Accept, now);
         connection
+    }
+
+    /// When the broker reads next, if there is something to read.
+    pub fn next_read(&self) -> Option<u64> {
+        self.unread.front().map(|(due, _)| *due)
     }
 
     /// Takes bytes from the client, which the transport has taken before.
@@ -255,7 +267,7 @@ impl Connection {
                     }
                 };
                 assert!(
-                    dup || !memory.unanswered.contains(&packet_id),
+                    dup || memory.is_shared || !memory.unanswered.contains(&packet_id),
                     "a second copy is marked"
                 );
                 if qos > 0 && memory.session {
@@ -362,7 +374,13 @@ impl Connection {
                 | Point::Sent(CONNACK, _)
                 | Point::InPlaceOf(CONNACK)
         );
-        connecting || self.publications.len() > plan.after
+        let published = self.publications.len();
+        connecting
+            || if plan.releasing {
+                published == plan.after
+            } else {
+                published > plan.after
+            }
     }
 
     /// Plays the fault of the plan, if its point is this one.

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use mqtt_client::{Closed, Network, Ready, Stream};
+use mqtt_client::{Closed, Network, Ready, Stream, Unreachable};
 use mqtt_session::{Address, Instant};
 
 use super::broker::{Connection, Memory, Plan, Point, State};
@@ -27,6 +27,8 @@ pub struct Quirks {
     pub spurious: bool,
     /// How long a write takes, in nanoseconds: a host may do it at once, and wait for the network.
     pub write_time: u64,
+    /// How long the broker leaves unread what has come to it, in nanoseconds.
+    pub reading: u64,
 }
 
 /// What a connection attempt meets.
@@ -116,7 +118,7 @@ impl Network for SimulatedNetwork {
         self.0.advance(time.as_nanos());
     }
 
-    fn connect(&self, _: &Address, deadline: Instant) -> Result<SimulatedStream, String> {
+    fn connect(&self, _: &Address, deadline: Instant) -> Result<SimulatedStream, Unreachable> {
         let attempt = {
             let attempts = &mut *self.0.attempts.borrow_mut();
             if attempts.len() > 1 {
@@ -131,10 +133,10 @@ impl Network for SimulatedNetwork {
                 self.0.memory.borrow_mut().forget();
                 None
             }
-            Attempt::Refused => return Err("connection refused".into()),
+            Attempt::Refused => return Err(unreachable("connection refused")),
             Attempt::TimedOut => {
                 self.0.advance(deadline.as_nanos());
-                return Err("no answer in time".into());
+                return Err(unreachable("no answer in time"));
             }
         };
         self.0.advance(self.0.now() + 1_000_000);
@@ -163,6 +165,13 @@ impl Network for SimulatedNetwork {
     }
 }
 
+fn unreachable(reason: &str) -> Unreachable {
+    Unreachable {
+        reason: reason.into(),
+        is_final: false,
+    }
+}
+
 pub struct SimulatedStream {
     world: Rc<World>,
     connection: Rc<RefCell<Connection>>,
@@ -174,7 +183,40 @@ pub struct SimulatedStream {
     whims: Cell<u32>,
 }
 
+/// The system's end of the connection, whether the client closed it or ended without a word.
+impl Drop for SimulatedStream {
+    /// As Linux does it: input that is unread, or comes later, is answered with RST, and the broker's system then throws away
+    /// what the broker has not read.
+    fn drop(&mut self) {
+        self.let_broker_read(self.world.now());
+        let closed = self.world.now();
+        let latency = self.world.quirks.latency;
+        loop {
+            let connection = self.connection.borrow();
+            let Some(read) = connection.next_read() else {
+                break;
+            };
+            let input = connection.outgoing.front().map(|(time, _)| *time);
+            if input.is_some_and(|arrival| arrival.max(closed) + latency <= read) {
+                break;
+            }
+            drop(connection);
+            self.let_broker_read(read);
+        }
+        self.connection.borrow_mut().unread.clear();
+    }
+}
+
 impl SimulatedStream {
+    /// Has the broker read what it does by `time`.
+    fn let_broker_read(&self, time: u64) {
+        let connection = &mut *self.connection.borrow_mut();
+        let memory = &mut self.world.memory.borrow_mut();
+        while let Some((due, bytes)) = connection.unread.pop_front_if(|it| it.0 <= time) {
+            connection.receive(&bytes, due, memory);
+        }
+    }
+
     /// Whether the end of the connection has arrived.
     fn has_ended(&self, connection: &Connection) -> bool {
         connection.end.is_some_and(|end| end <= self.world.now())
@@ -183,6 +225,7 @@ impl SimulatedStream {
 
 impl Stream for SimulatedStream {
     fn read(&self) -> Result<Vec<u8>, Closed> {
+        self.let_broker_read(self.world.now());
         let connection = &mut *self.connection.borrow_mut();
         let now = self.world.now();
         let mut bytes = Vec::new();
@@ -206,6 +249,7 @@ impl Stream for SimulatedStream {
     }
 
     fn writable_len(&self) -> Result<usize, Closed> {
+        self.let_broker_read(self.world.now());
         let connection = self.connection.borrow();
         if self.has_ended(&connection) {
             return Err(Closed);
@@ -219,22 +263,29 @@ impl Stream for SimulatedStream {
 
     fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
         assert!(bytes.len() <= self.permit.take(), "that traps");
-        let connection = &mut *self.connection.borrow_mut();
-        if self.has_ended(connection) {
-            return Err(Closed);
-        }
-        if connection.state == State::Deaf {
-            // Permitted before it was, and never out.
-            return Ok(());
-        }
-        let memory = &mut self.world.memory.borrow_mut();
-        self.world
-            .advance(self.world.now() + self.world.quirks.write_time);
-        connection.receive(bytes, self.world.now(), memory);
-        let writes = self.writes.get() + 1;
-        self.writes.set(writes);
-        self.stalled
-            .set(self.world.quirks.stalls && !writes.is_multiple_of(7));
+        let now = {
+            let connection = &mut *self.connection.borrow_mut();
+            if self.has_ended(connection) {
+                return Err(Closed);
+            }
+            if connection.state == State::Deaf {
+                // Permitted before it was, and never out.
+                return Ok(());
+            }
+            let quirks = self.world.quirks;
+            self.world.advance(self.world.now() + quirks.write_time);
+            let now = self.world.now();
+            let due = match quirks.reading {
+                0 => now,
+                reading => now + quirks.latency + reading,
+            };
+            connection.unread.push_back((due, bytes.to_vec()));
+            let writes = self.writes.get() + 1;
+            self.writes.set(writes);
+            self.stalled.set(quirks.stalls && !writes.is_multiple_of(7));
+            now
+        };
+        self.let_broker_read(now);
         Ok(())
     }
 
@@ -254,6 +305,17 @@ impl Stream for SimulatedStream {
                     writable: write && whims % 3 == 2,
                 };
             }
+        }
+        // What the broker reads meanwhile, it may answer.
+        loop {
+            let connection = self.connection.borrow();
+            let arrival = connection.outgoing.front().map(|(time, _)| *time);
+            let until = arrival.map_or(deadline.as_nanos(), |it| it.min(deadline.as_nanos()));
+            let Some(read) = connection.next_read().filter(|read| *read <= until) else {
+                break;
+            };
+            drop(connection);
+            self.let_broker_read(read);
         }
         let connection = self.connection.borrow();
         let deaf = connection.state == State::Deaf;

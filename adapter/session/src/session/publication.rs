@@ -24,8 +24,16 @@ pub(super) struct Publication {
     pub(super) ack: Option<Ack>,
     /// Where in the output a PINGREQ ends whose PINGRESP is to show that the broker has read the message.
     pub(super) confirmation: Option<u64>,
-    /// Whether pings were on their way before it, whose answers may hold back its own.
-    pub(super) behind_pings: bool,
+    /// Where in the output the PUBREL ends that frees its packet id before it is sent.
+    pub(super) release: Option<u64>,
+    /// Whether its packet id was freed so, on this connection.
+    pub(super) is_released: bool,
+    /// How often in a row a broker closed the connection when it was to free the packet id.
+    refusals: u8,
+    /// Whether a ping behind it is to show that the broker reads at all.
+    pub(super) is_confirmed: bool,
+    /// The connection is asked for a sign of life before it is sent, by this time.
+    pub(super) sign_of_life: Option<Instant>,
     /// The end of all patience.
     pub(super) deadline: Instant,
     /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
@@ -40,9 +48,9 @@ pub(super) struct Publication {
     /// The same of an earlier connection, which was lost.
     begun_before: bool,
     pub(super) sent_before: bool,
-    /// Whether a connection was lost under it. It gets one more.
-    lost: bool,
-    /// The pause before the next connection.
+    /// When a connection was lost under it for the first time.
+    pub(super) first_loss: Option<Instant>,
+    /// The pause before the next connection; zero before the first one.
     pub(super) pause: Duration,
 }
 
@@ -70,7 +78,11 @@ impl Publication {
                 Qos::ExactlyOnce => Some(Ack::Pubrec),
             },
             confirmation: None,
-            behind_pings: false,
+            release: None,
+            is_released: false,
+            refusals: 0,
+            is_confirmed: false,
+            sign_of_life: None,
             deadline,
             stall_deadline,
             begin: u64::MAX,
@@ -79,7 +91,7 @@ impl Publication {
             sent: false,
             begun_before: false,
             sent_before: false,
-            lost: false,
+            first_loss: None,
             pause: Duration::ZERO,
         }
     }
@@ -117,18 +129,19 @@ impl Publication {
 
     /// Whether it may go out on another connection, after the loss of this one. `kept` is whether the session outlives it.
     pub(super) fn may_be_sent_again(&self, kept: bool) -> bool {
-        let harmless = match self.qos {
+        match self.qos {
             Qos::AtLeastOnce => true,
             Qos::ExactlyOnce if kept => true,
             Qos::AtMostOnce | Qos::ExactlyOnce => !self.begun,
-        };
-        harmless && !self.lost
+        }
     }
 
-    /// Its connection was lost, and it waits for another.
-    pub(super) fn lost(&mut self) {
-        self.lost = true;
-        self.behind_pings = false;
+    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
+    pub(super) fn lost(&mut self, is_accepted: bool) {
+        self.is_released = false;
+        if self.release.take().is_some() && is_accepted {
+            self.refusals += 1;
+        }
         self.begun_before |= self.begun;
         self.sent_before |= self.sent;
         self.begun = false;
@@ -136,6 +149,14 @@ impl Publication {
         self.confirmation = None;
         self.begin = u64::MAX;
         self.end = u64::MAX;
+    }
+
+    /// Whether a broker in which its packet id is in use would take it for the message that has the id, and drop it.
+    ///
+    /// Some brokers close the connection on a PUBREL of an id that is not in use (rumqttd does). Once may be by chance; twice
+    /// in a row shows that it is free.
+    pub(super) fn needs_release(&self) -> bool {
+        self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released && self.refusals < 2
     }
 
     /// Whether it can only go on if the broker remembers how far it got.
@@ -156,12 +177,14 @@ impl Publication {
 
     pub(super) fn awaited(&self) -> Awaited {
         match self.ack {
+            _ if self.sign_of_life.is_some() || self.release.is_some() => Awaited::Pingresp,
             _ if !self.sent => Awaited::Transmission,
             _ if self.confirmation.is_some() => Awaited::Pingresp,
             Some(Ack::Puback) => Awaited::Puback,
             Some(Ack::Pubrec) => Awaited::Pubrec,
             Some(_) => Awaited::Pubcomp,
-            None => Awaited::Transmission,
+            // The answer to an earlier ping.
+            None => Awaited::Pingresp,
         }
     }
 }
