@@ -19,7 +19,10 @@ enum Step {
     },
     Disconnect,
     Connected,
-    Unreachable,
+    Unreachable {
+        is_final: bool,
+        random: u8,
+    },
     Closed(u8),
     /// These bytes come, in one piece.
     Receive(Vec<u8>),
@@ -151,9 +154,11 @@ impl Harness {
                     }
                 }
             }
-            Step::Unreachable => {
+            Step::Unreachable { is_final, random } => {
                 if !self.session.is_connected() {
-                    self.session.unreachable("refused".into(), self.now);
+                    let reason = "refused".into();
+                    self.session
+                        .unreachable(reason, is_final, self.now, || random.into());
                 }
             }
             Step::Closed(random) => self.session.closed(self.now, || random.into()),
@@ -200,7 +205,7 @@ impl Harness {
 
     fn receive(&mut self, bytes: &[u8]) {
         self.received.extend_from_slice(bytes);
-        self.session.receive(bytes);
+        self.session.receive(bytes, self.now);
     }
 
     fn take(&mut self, most: usize) {
@@ -291,6 +296,12 @@ impl Harness {
                 Event::Published => {
                     let (qos, _) = self.in_flight.take().expect("a message in flight");
                     assert!(self.has(&[0x20, 2, 0, 0]) || self.has(&[0x20, 2, 1, 0]));
+                    if qos == Qos::AtMostOnce {
+                        let pings = self.packets.iter();
+                        let pings = pings.filter(|it| matches!(it, Packet::PingReq)).count();
+                        let pongs = self.received.windows(2).filter(|it| *it == [0xd0, 0]);
+                        assert!(pongs.count() >= pings, "QoS 0 behind a question");
+                    }
                     match qos {
                         // The first of its connection: the broker has answered the ping behind it.
                         Qos::AtMostOnce if self.since == 0 => {
