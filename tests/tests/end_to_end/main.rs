@@ -24,5 +24,6 @@ mod reuse;
 mod round_trips;
 mod serve;
 mod sessions;
+mod strays;
 mod stubs;
 mod topics;
