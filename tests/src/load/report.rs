@@ -24,7 +24,7 @@ pub struct Report {
     pub downtime: Duration,
     /// How many requests were told Ok.
     pub ok: usize,
-    /// How many of these the broker has not passed on: messages that are lost.
+    /// How many of these messages the broker has not got, or has not passed on to the subscriber though it was there.
     pub lost: usize,
     /// How many requests were told each error.
     pub errors: BTreeMap<String, usize>,
