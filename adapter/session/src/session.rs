@@ -112,9 +112,6 @@ pub struct Session {
     pings: u32,
     /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
     is_talkative: bool,
-    /// Whether the session at the broker may hold packet ids that are not ours: those that another client with our id left in
-    /// use. Known once CONNACK has come.
-    has_foreign_ids: bool,
     /// A packet id that PUBREL was sent for ahead of its use, and whether the broker has answered that.
     prepared: Option<(u16, bool)>,
     /// Whether a broker has accepted us before.
@@ -173,7 +170,6 @@ impl Session {
             last_received: Instant::from_nanos(0),
             pings: 0,
             is_talkative: false,
-            has_foreign_ids: false,
             prepared: None,
             was_accepted: false,
             round_trip: Duration::ZERO,
@@ -495,7 +491,6 @@ impl Session {
             end: self.output.end(),
             sent: None,
         };
-        self.has_foreign_ids = !self.options.clean_session;
         // To resume it, one must know first whether the broker remembers.
         if self.publication.as_ref().is_some_and(|it| !it.is_resumed()) {
             self.enqueue();
@@ -526,7 +521,7 @@ impl Session {
         // write: a broker may handle what comes together at once (aedes does). A ping tells when it was handled by a broker
         // that answers no PUBREL of an unknown id.
         if publication.needs_release()
-            && self.has_foreign_ids
+            && kept
             && self.prepared != Some((publication.packet_id, true))
         {
             let packet_id = publication.packet_id;
@@ -624,7 +619,6 @@ impl Session {
         }
         if !session_present {
             self.given_up.clear();
-            self.has_foreign_ids = false;
         }
         self.was_accepted = true;
         if let Phase::Connecting {
@@ -736,7 +730,7 @@ impl Session {
 
     /// Frees the packet id of the next message together with what goes out now, so that it needs no question of its own.
     fn prepare(&mut self) {
-        if self.has_foreign_ids {
+        if !self.options.clean_session {
             let last = self.last_packet_id;
             let packet_id = self.next_packet_id();
             self.last_packet_id = last;
