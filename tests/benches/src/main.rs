@@ -4,9 +4,10 @@
 //! cargo run --release -p benchmark -- --full
 //! ```
 //!
-//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median. The results go to
-//! `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in JSON (`results.json`), and a
-//! plot of each figure in SVG. A run of some figures alone leaves the tables of the last whole one. It asserts nothing of time.
+//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median, with the median absolute
+//! deviation. The results go to `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in
+//! JSON (`results.json`), and a plot of each figure in SVG. A run of some figures alone leaves the tables of the last whole one.
+//! It asserts nothing of time, but fails if a table contradicts itself.
 
 mod broker;
 mod build;
@@ -18,6 +19,7 @@ mod machine;
 mod meter;
 mod network;
 mod plot;
+mod table;
 mod tun;
 
 use std::{ffi::OsString, fs, time::Duration};
@@ -91,6 +93,7 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         {
             let table = figure.markdown();
             println!("{table}");
+            table::check(&table)?;
             tables += &table;
             tables.push('\n');
             let file = build.output.join(&figure.name).with_extension("svg");
