@@ -4,8 +4,8 @@
 //! cargo run --release -p benchmark -- --full
 //! ```
 //!
-//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median, with the median absolute
-//! deviation. The results go to `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in
+//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median of samples that take a second or
+//! more each, with their median absolute deviation. The results go to `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in
 //! JSON (`results.json`), and a plot of each figure in SVG. A run of some figures alone leaves the tables of the last whole one.
 //! It asserts nothing of time, but fails if a table contradicts itself.
 
@@ -18,6 +18,7 @@ mod link;
 mod machine;
 mod meter;
 mod network;
+mod pace;
 mod plot;
 mod table;
 mod tun;
@@ -34,7 +35,7 @@ use serde_json::json;
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct CommandLine {
-    /// Measures everything, and often; the default is a look of two minutes.
+    /// Measures everything, and often; the default is a look of four minutes.
     #[arg(long)]
     full: bool,
     /// Measures these figures alone.
