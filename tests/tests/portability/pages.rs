@@ -168,7 +168,7 @@ impl Page {
 /// The path of the command `name`, or an error that it is not installed.
 pub fn require(name: &str) -> Result<PathBuf> {
     process::find(name).with_context(|| {
-        format!("REQUIRE_PORTABILITY is set and `{name}` is not installed (.ci/run installs it)")
+        format!("this test needs `{name}`, which is not installed (.ci/run installs it)")
     })
 }
 
