@@ -54,6 +54,8 @@ pub struct Row {
 pub struct Cell {
     /// The median of all samples.
     pub median: f64,
+    /// The median absolute deviation: half of the samples are no further from the median than this.
+    pub deviation: f64,
     /// The lowest sample.
     pub lowest: f64,
     /// The highest sample.
@@ -106,31 +108,28 @@ fn thousands(value: u64) -> String {
 impl Cell {
     /// The cell of these samples, of which there must be one at least.
     pub fn new(samples: Vec<f64>) -> Self {
-        let mut sorted = samples.clone();
-        sorted.sort_by(f64::total_cmp);
+        let middle = median(&samples);
+        let distances: Vec<f64> = samples.iter().map(|it| (it - middle).abs()).collect();
         Self {
-            median: median(&sorted),
-            lowest: sorted[0],
-            highest: sorted[sorted.len() - 1],
+            median: middle,
+            deviation: median(&distances),
+            lowest: samples.iter().copied().fold(f64::INFINITY, f64::min),
+            highest: samples.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             samples,
         }
     }
 
-    /// How many times `other` this is: the median of the ratios round by round, which holds where the machine's speed drifts.
+    /// The quotient of this median and `other`'s. It is made of the numbers that a table shows beside it, and so can't
+    /// contradict them; [`table::check`](crate::table::check) holds it to that.
     pub fn ratio_to(&self, other: &Self) -> f64 {
-        let mut ratios: Vec<f64> = self
-            .samples
-            .iter()
-            .zip(&other.samples)
-            .map(|(this, other)| this / other)
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        median(&ratios)
+        self.median / other.median
     }
 }
 
-/// The median of `sorted`, which must not be empty.
-pub fn median(sorted: &[f64]) -> f64 {
+/// The median of `values`, which must not be empty.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     match sorted.len() % 2 {
         0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
@@ -139,7 +138,8 @@ pub fn median(sorted: &[f64]) -> f64 {
 }
 
 impl Figure {
-    /// The figure as a table of Markdown: medians, and behind each of a peer's in brackets how many times it ours is.
+    /// The figure as a table of Markdown. A cell has the median, the median absolute deviation behind `±` where there is more
+    /// than one sample, and in a peer's cell, in brackets, ours divided by it.
     pub fn markdown(&self) -> String {
         let mut text = format!("### {} ({})\n\n", self.title, self.unit.name());
         let _ = writeln!(text, "| | {} |", self.columns.join(" | "));
@@ -153,10 +153,9 @@ impl Figure {
                 .map(|(index, cell)| match (cell, ours) {
                     (None, _) => String::new(),
                     (Some(cell), Some(ours)) if index > 0 && self.unit != Unit::RoundTrips => {
-                        let ratio = ours.ratio_to(cell);
-                        format!("{} ({ratio:.2}×)", self.unit.shown(cell.median))
+                        format!("{} ({:.2}×)", self.shown(cell), ours.ratio_to(cell))
                     }
-                    (Some(cell), _) => self.unit.shown(cell.median),
+                    (Some(cell), _) => self.shown(cell),
                 })
                 .collect();
             let _ = writeln!(text, "| {} | {} |", row.name, cells.join(" | "));
@@ -165,6 +164,15 @@ impl Figure {
             let _ = write!(text, "\n{note}\n");
         }
         text
+    }
+
+    /// The median, and the deviation where there can be one.
+    fn shown(&self, cell: &Cell) -> String {
+        let median = self.unit.shown(cell.median);
+        match cell.samples.len() {
+            1 => median,
+            _ => format!("{median} ± {}", self.unit.shown(cell.deviation)),
+        }
     }
 }
 
@@ -227,4 +235,55 @@ pub fn in_turn(
             .collect(),
     };
     Ok(rows.iter().zip(samples).map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+
+    fn figure(cells: [Vec<f64>; 2]) -> Figure {
+        Figure {
+            name: "speed".into(),
+            title: "Speed".into(),
+            unit: Unit::MessagesPerSecond,
+            notes: Vec::new(),
+            columns: vec!["ours".into(), "theirs".into()],
+            rows: vec![Row {
+                name: "cats".into(),
+                cells: cells.map(|samples| Some(Cell::new(samples))).into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_cell_has_the_median_and_its_deviation() {
+        let cell = Cell::new(vec![9.0, 1.0, 4.0, 5.0, 2.0]);
+        assert_eq!((cell.median, cell.deviation), (4.0, 2.0));
+        assert_eq!((cell.lowest, cell.highest), (1.0, 9.0));
+    }
+
+    // Round by round ours is slower three times of five (the median of the ratios is 0.5), and its median is higher.
+    #[test]
+    fn a_ratio_is_that_of_the_medians() {
+        let markdown = figure([
+            vec![100.0, 100.0, 300.0, 300.0, 300.0],
+            vec![200.0, 200.0, 600.0, 150.0, 150.0],
+        ])
+        .markdown();
+        assert!(
+            markdown.contains("| cats | 300 ± 0.00 | 200 ± 50.0 (1.50×) |"),
+            "{markdown}"
+        );
+        table::check(&markdown).expect("it agrees with itself");
+    }
+
+    #[test]
+    fn one_sample_has_no_deviation() {
+        let markdown = figure([vec![300.0], vec![200.0]]).markdown();
+        assert!(
+            markdown.contains("| cats | 300 | 200 (1.50×) |"),
+            "{markdown}"
+        );
+    }
 }

@@ -41,7 +41,7 @@ pub enum Kind {
 /// How thorough a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// All figures in under two minutes.
+    /// All figures in some four minutes.
     Quick,
     /// All rows and columns, and more rounds.
     Full,

@@ -7,7 +7,8 @@ use end_to_end::process;
 
 use crate::build::Build;
 
-/// A line that names the processor, the system, and the versions of wasmtime and mosquitto.
+/// A line that names the processor, the system, the versions of wasmtime and mosquitto, the day, and what else the machine
+/// was busy with.
 pub fn described(build: &Build) -> Result<String> {
     let cores = thread::available_parallelism()?;
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -20,8 +21,11 @@ pub fn described(build: &Build) -> Result<String> {
     let mosquitto = process::find("mosquitto").map_or("no mosquitto".into(), |program| {
         first_line(Command::new(program).arg("-h"))
     });
+    let day = first_line(Command::new("date").args(["-u", "+%F"]));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
     Ok(format!(
-        "{cores} cores of {model}, Linux {}, {wasmtime}, {mosquitto}",
+        "{cores} cores of {model}, Linux {}, {wasmtime}, {mosquitto}, on {day}; the load average before was {load}",
         kernel.trim()
     ))
 }

@@ -4,9 +4,11 @@
 //! cargo run --release -p benchmark -- --full
 //! ```
 //!
-//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median. The results go to
-//! `target/benchmark`: a table in Markdown (`results.md`, also on standard output), all samples in JSON (`results.json`), and a
-//! plot of each figure in SVG. A run of some figures alone leaves the tables of the last whole one. It asserts nothing of time.
+//! What is measured is measured in turn (A B A B …), after a warm-up, and told as the median of samples that take a second or
+//! more each, with their median absolute deviation. The results go to `target/benchmark`: tables in Markdown (`results.md`, also
+//! on standard output), all samples in JSON (`results.json`), and a plot of each figure in SVG. A full run also writes its tables
+//! into docs/benchmark.md. A run of some figures alone leaves the tables of the last whole one. It asserts nothing of time, but
+//! fails if a table contradicts itself.
 
 mod broker;
 mod build;
@@ -17,12 +19,15 @@ mod link;
 mod machine;
 mod meter;
 mod network;
+mod pace;
+mod page;
 mod plot;
+mod table;
 mod tun;
 
 use std::{ffi::OsString, fs, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use build::Build;
 use clap::{Parser, Subcommand, ValueEnum};
 use figures::{Depth, Kind};
@@ -32,7 +37,7 @@ use serde_json::json;
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct CommandLine {
-    /// Measures everything, and often; the default is a look of two minutes.
+    /// Measures everything, and often, and writes docs/benchmark.md; the default is a look of four minutes.
     #[arg(long)]
     full: bool,
     /// Measures these figures alone.
@@ -80,17 +85,22 @@ fn measure(command_line: &CommandLine) -> Result<()> {
 
     let build = Build::new()?;
     let is_whole = command_line.figures.is_empty();
+    let mut left_out = Vec::new();
     let machine = machine::described(&build)?;
     let mut figures = Vec::new();
     let mut tables = format!("{machine}.\n\n");
     println!("{tables}");
     for kind in kinds {
-        for figure in kind
+        let measured = kind
             .measure(&build, depth)
-            .with_context(|| format!("{kind:?}"))?
-        {
+            .with_context(|| format!("{kind:?}"))?;
+        if measured.is_empty() {
+            left_out.push(kind);
+        }
+        for figure in measured {
             let table = figure.markdown();
             println!("{table}");
+            table::check(&table)?;
             tables += &table;
             tables.push('\n');
             let file = build.output.join(&figure.name).with_extension("svg");
@@ -99,7 +109,7 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         }
     }
     if is_whole {
-        fs::write(build.output.join("results.md"), tables)?;
+        fs::write(build.output.join("results.md"), &tables)?;
         fs::write(
             build.output.join("results.json"),
             serde_json::to_vec_pretty(
@@ -108,5 +118,13 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         )?;
     }
     eprintln!("the results are in {}", build.output.display());
+    if is_whole && depth == Depth::Full {
+        ensure!(
+            left_out.is_empty(),
+            "docs/benchmark.md stays as it is: {left_out:?} could not be measured on this machine"
+        );
+        page::write(&tables)?;
+        eprintln!("their tables are in docs/benchmark.md");
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use end_to_end::{
 };
 
 use crate::{
-    guests::{GUESTS, Guest, Kind},
+    guests::{GUESTS, Guest},
     hosts::Host,
     limits::{LIMITS, Limit},
 };
@@ -75,15 +75,10 @@ impl Cell {
             (refused, world.refused_address.as_str()),
         ];
         let shown = self.host.answer(self.guest.kind, &component, &env)?;
-        world.expect_messages(1).context(shown.clone())?;
-        match self.guest.kind {
-            Kind::Http | Kind::Command => world.expect_refusal(&shown),
-            Kind::SilentCommand => {
-                let message = world.subscriber.next()?;
-                ensure!(message.topic == "portability/refused", "{message:?}");
-                world.expect_refusal(&String::from_utf8(message.payload)?)
-            }
-        }
+        let published = world
+            .expect_messages(1, self.guest.kind.published_errors())
+            .context(shown.clone())?;
+        world.expect_refusal(&[shown, published].concat())
     }
 }
 
@@ -121,26 +116,29 @@ impl World {
         })
     }
 
-    /// Fails unless the nine messages came, so many times, each byte for byte and at its QoS.
-    pub fn expect_messages(&self, times: usize) -> Result<()> {
+    /// Fails unless the nine messages came `times` times, each byte for byte and at its QoS, and beside them `errors` messages to
+    /// `portability/refused`. Returns the text of these.
+    pub fn expect_messages(&self, times: usize, errors: usize) -> Result<String> {
         let contents: [(&str, Vec<u8>); 3] = [
             ("bytes", (0..=255).collect()),
             ("empty", Vec::new()),
             ("large", (0..100_000_u32).map(|i| (i % 251) as u8).collect()),
         ];
-        for _ in 0..times {
-            let messages = (0..9).map(|_| self.subscriber.next());
-            let messages = messages.collect::<Result<Vec<Message>>>()?;
-            let mut messages: BTreeMap<_, _> = messages
-                .into_iter()
-                .map(|message| (message.topic.clone(), message))
-                .collect();
-            for qos in Qos::ALL {
-                for (name, payload) in &contents {
-                    let topic = format!("portability/{}/{name}", qos as u8);
-                    let message = messages
-                        .remove(&topic)
-                        .with_context(|| format!("nothing came to {topic}"))?;
+        // Topics have no order among one another, and neither have guests.
+        let mut arrived = BTreeMap::<String, Vec<Message>>::new();
+        for _ in 0..9 * times + errors {
+            let message = self.subscriber.next()?;
+            arrived
+                .entry(message.topic.clone())
+                .or_default()
+                .push(message);
+        }
+        for qos in Qos::ALL {
+            for (name, payload) in &contents {
+                let topic = format!("portability/{}/{name}", qos as u8);
+                let messages = arrived.remove(&topic).unwrap_or_default();
+                ensure!(messages.len() == times, "{topic}: {messages:?}");
+                for message in messages {
                     ensure!(message.payload == *payload, "{message:?}");
                     ensure!(
                         message.qos == qos || !self.kind.delivers_published_qos(),
@@ -149,7 +147,13 @@ impl World {
                 }
             }
         }
-        Ok(())
+        let refused = arrived.remove("portability/refused").unwrap_or_default();
+        ensure!(
+            arrived.is_empty() && refused.len() == errors,
+            "{arrived:?} {refused:?}"
+        );
+        let texts = refused.into_iter().map(|it| String::from_utf8(it.payload));
+        Ok(texts.collect::<Result<_, _>>()?)
     }
 
     /// Fails unless `shown` has the error of the connection that was refused.

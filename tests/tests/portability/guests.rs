@@ -39,6 +39,16 @@ pub enum Kind {
     SilentCommand,
 }
 
+impl Kind {
+    /// How many errors it publishes in place of showing them.
+    pub fn published_errors(self) -> usize {
+        match self {
+            Self::Http | Self::Command => 0,
+            Self::SilentCommand => 1,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Build {
     /// A folder and a target of Rust's.

@@ -136,12 +136,10 @@ impl Page {
                 shown += &shell(&line, &folder)?;
             }
         }
-        world.expect_messages(self.runs())?;
-        match self {
-            // Nothing is printed: its error is a message.
-            Self::C => Ok(()),
-            _ => world.expect_refusal(&shown),
-        }
+        // The guest in C prints nothing: its error is a message.
+        let errors = usize::from(self == Self::C);
+        let published = world.expect_messages(self.runs(), errors)?;
+        world.expect_refusal(&[shown, published].concat())
     }
 
     /// The text of its blocks of the kind `kind`, one after the other.
@@ -170,7 +168,7 @@ impl Page {
 /// The path of the command `name`, or an error that it is not installed.
 pub fn require(name: &str) -> Result<PathBuf> {
     process::find(name).with_context(|| {
-        format!("REQUIRE_PORTABILITY is set and `{name}` is not installed (.ci/run installs it)")
+        format!("this test needs `{name}`, which is not installed (.ci/run installs it)")
     })
 }
 

@@ -8,7 +8,8 @@ use end_to_end::process;
 use super::Depth;
 use crate::{
     build::Build,
-    figure::{Cell, Figure, Rounds, Row, Sample, Subject, Unit, in_turn},
+    figure::{self, Cell, Figure, Rounds, Row, Sample, Subject, Unit, in_turn},
+    pace,
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -39,18 +40,22 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
     let subject = Subject::new("compose", || {
         let mut times = Sample::new();
         for ((name, path, _), memory) in inputs.iter().zip(&mut memory) {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.arg("meter").arg(&build.compose).arg(path);
-            command.arg("-o").arg(&output);
-            let finished = process::run(command, LIMIT)?;
-            ensure!(finished.status.success(), "compose: {finished}");
-            let (micros, kib) = finished
-                .stdout
-                .trim()
-                .split_once(' ')
-                .with_context(|| finished.to_string())?;
-            times.insert(name.clone(), micros.parse::<f64>()? / 1e3);
-            memory.push(kib.parse()?);
+            let runs = pace::for_a_sample(|| {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.arg("meter").arg(&build.compose).arg(path);
+                command.arg("-o").arg(&output);
+                let finished = process::run(command, LIMIT)?;
+                ensure!(finished.status.success(), "compose: {finished}");
+                let (micros, kib) = finished
+                    .stdout
+                    .trim()
+                    .split_once(' ')
+                    .with_context(|| finished.to_string())?;
+                Ok((micros.parse::<f64>()? / 1e3, kib.parse::<f64>()?))
+            })?;
+            let (millis, kib): (Vec<f64>, Vec<f64>) = runs.into_iter().unzip();
+            times.insert(name.clone(), figure::median(&millis));
+            memory.push(figure::median(&kib));
         }
         Ok(times)
     });
@@ -81,7 +86,7 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
             title: "Time of `compose`".into(),
             unit: Unit::Milliseconds,
             notes: vec![format!(
-                "Each megabyte of the guest takes {time_slope:.1} ms more."
+                "Each megabyte of the guest takes {time_slope:.1} ms more. A sample is the median of the runs within a second."
             )],
             columns: vec!["compose".into()],
             rows: times,

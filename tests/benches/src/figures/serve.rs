@@ -14,6 +14,7 @@ use super::{Broker, Depth};
 use crate::{
     build::Build,
     figure::{Figure, Rounds, Sample, Subject, Unit, in_turn},
+    pace,
 };
 
 /// The longest that a server takes to listen.
@@ -57,7 +58,7 @@ pub fn measure(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         ("raw TCP in the guest", with_client(&build.http_raw)?),
     ];
     let window = match depth {
-        Depth::Quick => Duration::from_millis(500),
+        Depth::Quick => pace::SAMPLE,
         Depth::Full => Duration::from_secs(2),
     };
     let rounds = match depth {

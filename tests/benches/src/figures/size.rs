@@ -11,9 +11,10 @@ use super::{Broker, Depth};
 use crate::{
     build::Build,
     figure::{self, Cell, Figure, Row, Unit},
+    pace,
 };
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 
 const KIB: f64 = 1024.0;
 
@@ -131,11 +132,14 @@ pub fn memory(build: &Build) -> Result<Vec<Figure>> {
     }])
 }
 
+/// How often components are instantiated to find out how many instances a sample has.
+const FIRST: usize = 1000;
+
 /// How long an instance takes to make and to end, under the pooling allocator.
 pub fn instantiation(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
-    let count = match depth {
-        Depth::Quick => 2_000,
-        Depth::Full => 20_000,
+    let samples = match depth {
+        Depth::Quick => 3,
+        Depth::Full => 10,
     };
     let pairs = [
         ("a command", &build.composed, build.guest("spin")),
@@ -146,20 +150,22 @@ pub fn instantiation(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
         ),
     ];
     let mut rows = Vec::new();
-    let mut notes = Vec::new();
+    let mut notes =
+        vec!["A sample is the median of as many instances as take a second or more.".to_owned()];
     for (name, composed, alone) in pairs {
-        let mut command = Command::new(&build.native_host);
-        command
-            .arg("instantiate")
-            .arg(build.cache_option())
-            .arg(format!("--count={count}"))
-            .args([composed, &alone]);
-        let finished = process::run(command, LIMIT)?;
-        ensure!(finished.status.success(), "{finished}");
-        let measured: Value = serde_json::from_str(&finished.stdout)?;
-        let cells = [0, 1].map(|index| batches(&measured[index]["nanoseconds"]));
-        let [composed, alone] = cells;
-        let (composed, alone) = (composed?, alone?);
+        let components = [composed, alone.as_path()];
+        let mut per_sample = FIRST;
+        pace::per_second(&mut per_sample, |count| {
+            let times = instantiate(build, components, count)?;
+            let quicker = times.iter().map(|it| it.iter().sum::<f64>());
+            Ok(Duration::from_secs_f64(
+                quicker.fold(f64::INFINITY, f64::min) / 1e6,
+            ))
+        })?;
+        let [composed, alone] = instantiate(build, components, per_sample * samples)?.map(|all| {
+            let medians = all.chunks(per_sample).map(figure::median);
+            Cell::new(medians.collect())
+        });
         notes.push(format!(
             "Composing adds {:.1} µs to {name}.",
             composed.median - alone.median
@@ -179,19 +185,21 @@ pub fn instantiation(build: &Build, depth: Depth) -> Result<Vec<Figure>> {
     }])
 }
 
-/// Medians of twenty batches, in microseconds.
-fn batches(nanoseconds: &Value) -> Result<Cell> {
-    let all: Vec<f64> = nanoseconds
-        .as_array()
-        .context("no times")?
-        .iter()
-        .filter_map(Value::as_f64)
-        .map(|nanos| nanos / 1e3)
-        .collect();
-    let medians = all.chunks(all.len().div_ceil(20)).map(|batch| {
-        let mut sorted = batch.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        figure::median(&sorted)
-    });
-    Ok(Cell::new(medians.collect()))
+/// Instantiates both components `count` times, in turn. Returns what each instance of each took, in microseconds.
+fn instantiate(build: &Build, components: [&Path; 2], count: usize) -> Result<[Vec<f64>; 2]> {
+    let mut command = Command::new(&build.native_host);
+    command
+        .arg("instantiate")
+        .arg(build.cache_option())
+        .arg(format!("--count={count}"))
+        .args(components);
+    let finished = process::run(command, LIMIT)?;
+    ensure!(finished.status.success(), "{finished}");
+    let measured: Value = serde_json::from_str(&finished.stdout)?;
+    let times = |index: usize| {
+        let times = measured[index]["nanoseconds"].as_array();
+        let times = times.context("no times")?.iter();
+        anyhow::Ok(times.filter_map(Value::as_f64).map(|it| it / 1e3).collect())
+    };
+    Ok([times(0)?, times(1)?])
 }
