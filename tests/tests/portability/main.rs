@@ -2,9 +2,9 @@
 //!
 //! Each cell is a test, `cargo test -p end-to-end --test portability -- go-command::jco`. Those that take no more than Rust
 //! run always; the others install their tools from PyPI and npm and build older wasmtimes, which takes minutes, so they run
-//! only where `REQUIRE_PORTABILITY=1` says so (it also takes Python, Node and clang). The table of the README is held against
-//! the matrix in every run; `PORTABILITY=overwrite REQUIRE_PORTABILITY=1` writes it down when all cells have passed. The
-//! pages of docs/guests are tests as well: their commands are run as they stand there.
+//! only where `REQUIRE_PORTABILITY=1` says so (it also takes Python, Node and clang). The table of docs/portability.md is held
+//! against the matrix in every run; `PORTABILITY=overwrite REQUIRE_PORTABILITY=1` writes it down when all cells have passed.
+//! The pages of docs/guests are tests as well: their commands are run as they stand there.
 
 mod cell;
 mod guests;
