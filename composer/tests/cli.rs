@@ -14,7 +14,7 @@ fn cases() {
 }
 
 #[test]
-fn the_picture_in_the_readme_is_what_is_drawn() {
+fn the_picture_in_the_documents_is_what_is_drawn() {
     let drawn = std::process::Command::new(env!("CARGO_BIN_EXE_compose"))
         .args(["inspect", "tests/cases/needs.in/app.wat"])
         .args(["--env", "A=1", "--format", "mermaid"])
@@ -24,6 +24,6 @@ fn the_picture_in_the_readme_is_what_is_drawn() {
         "```mermaid\n{}```\n",
         String::from_utf8(drawn.stdout).unwrap()
     );
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&picture), "{picture}");
+    let page = include_str!("../../docs/command.md");
+    assert!(page.contains(&picture), "{picture}");
 }

@@ -48,7 +48,7 @@ fn only_stable_wasi_is_left_to_import() -> Result<()> {
 #[test]
 fn all_of_wasi_is_at_one_version() -> Result<()> {
     for guest in [Guest::HTTP.as_slice(), &[Guest::Probe]].concat() {
-        // As the README has it.
+        // As docs/command.md has it.
         let lowest = match guest {
             Guest::SpinSdk5Wasip1 | Guest::SpinSdk5Wasip2 => "0.2.1",
             _ => "0.2.0",

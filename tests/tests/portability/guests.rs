@@ -94,7 +94,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "rust-wit-bindgen",
-        row: "[Rust, wit-bindgen](docs/guests/rust.md)",
+        row: "[Rust, wit-bindgen](guests/rust.md)",
         kind: Kind::Command,
         build: Build::Cargo("wit-bindgen", "wasm32-wasip2"),
         options: &[],
@@ -102,7 +102,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "python-http",
-        row: "[Python, componentize-py](docs/guests/python.md)",
+        row: "[Python, componentize-py](guests/python.md)",
         kind: Kind::Http,
         build: Build::Page(Page::Python, "server.wasm"),
         options: &[],
@@ -110,7 +110,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "python-command",
-        row: "[Python, componentize-py](docs/guests/python.md)",
+        row: "[Python, componentize-py](guests/python.md)",
         kind: Kind::Command,
         build: Build::Page(Page::Python, "command.wasm"),
         options: &[],
@@ -118,7 +118,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "python-spin-sdk",
-        row: "[Python, spin-sdk 3.4.1](docs/guests/python-spin-sdk.md)",
+        row: "[Python, spin-sdk 3.4.1](guests/python-spin-sdk.md)",
         kind: Kind::Http,
         build: Build::Page(Page::PythonSpinSdk, "app.wasm"),
         options: &["--stub-unresolved"],
@@ -126,7 +126,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "javascript-http",
-        row: "[JavaScript, jco](docs/guests/javascript.md)",
+        row: "[JavaScript, jco](guests/javascript.md)",
         kind: Kind::Http,
         build: Build::Page(Page::JavaScript, "server.wasm"),
         options: &[],
@@ -134,7 +134,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "javascript-command",
-        row: "[JavaScript, jco](docs/guests/javascript.md)",
+        row: "[JavaScript, jco](guests/javascript.md)",
         kind: Kind::Command,
         build: Build::Page(Page::JavaScript, "command.wasm"),
         options: &[],
@@ -142,7 +142,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "go-command",
-        row: "[Go](docs/guests/go.md)",
+        row: "[Go](guests/go.md)",
         kind: Kind::Command,
         build: Build::Page(Page::Go, "app.wasm"),
         options: &[],
@@ -150,7 +150,7 @@ pub const GUESTS: &[Guest] = &[
     },
     Guest {
         name: "c-command",
-        row: "[C, without libc and WASI](docs/guests/c.md)",
+        row: "[C, without libc and WASI](guests/c.md)",
         kind: Kind::SilentCommand,
         build: Build::Page(Page::C, "app.wasm"),
         options: &["--variable=address", "--variable=refused_address"],

@@ -40,7 +40,7 @@ pub enum Host {
     Jco,
     /// wasmtime in a program that provides the interfaces that `compose inspect` lists, and no others.
     Listed,
-    /// wasmtime for Python, the last release whose bindings give sockets.
+    /// wasmtime for Python before 48, from which on its bindings give no TCP.
     Python46,
     /// wasmtime for Python, the newest release.
     Python50,

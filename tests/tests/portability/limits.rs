@@ -16,7 +16,7 @@ pub struct Limit {
 const EXTENDED_CONST: &str = "componentize-py links Python with the extended-const proposal of WebAssembly, which wasmtime \
     24 does not know: a limit of that release";
 
-const NO_TCP: &str = "from 47 on, wasmtime denies TCP unless it is told otherwise, and its bindings for Python have no \
+const NO_TCP: &str = "from 48 on, wasmtime denies TCP unless it is told otherwise, and its bindings for Python have no \
     function that tells it: a limit of these bindings";
 
 const MANY_MODULES: &str = "its 27 modules are more than `serve` of wasmtime 24 allows in a component; with \

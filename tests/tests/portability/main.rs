@@ -3,7 +3,7 @@
 //! Each cell is a test, `cargo test -p end-to-end --test portability -- go-command::jco --ignored`. Those that take no more than
 //! Rust run always. The others install their tools from PyPI and npm and build older wasmtimes, which takes minutes, and take
 //! Python, Node and clang: they are ignored, so that `-- --ignored` runs them alone, and `REQUIRE_PORTABILITY=1` runs all. The
-//! table of the README is held against the matrix in every run; `PORTABILITY=overwrite REQUIRE_PORTABILITY=1` writes it down
+//! table of docs/portability.md is held against the matrix in every run; `PORTABILITY=overwrite REQUIRE_PORTABILITY=1` writes it down
 //! when all cells have passed. The pages of docs/guests are tests as well: their commands are run as they stand there.
 
 mod cell;

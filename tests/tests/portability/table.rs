@@ -1,4 +1,4 @@
-//! The matrix as a table in the README, between two markers.
+//! The matrix as a table in docs/portability.md, between two markers.
 
 use std::{fmt::Write, fs};
 
@@ -15,19 +15,26 @@ use crate::{
 const BEGIN: &str = "<!-- Written by PORTABILITY=overwrite; see tests/tests/portability. -->\n";
 const END: &str = "<!-- The end of what is written. -->\n";
 
-/// Fails unless the README has the table as it is now; with `overwrite` it gets it.
+/// The page with the table.
+const PAGE: &str = "docs/portability.md";
+
+/// Fails unless the page has the table as it is now; writes it down with `overwrite`.
 pub fn check(overwrite: bool) -> Result<()> {
-    let file = cargo::workspace().join("README.md");
+    let file = cargo::workspace().join(PAGE);
     let text = fs::read_to_string(&file)?;
-    let (before, rest) = text.split_once(BEGIN).context("README.md has no table")?;
-    let (found, after) = rest.split_once(END).context("README.md: no end of table")?;
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .with_context(|| format!("{PAGE} has no table"))?;
+    let (found, after) = rest
+        .split_once(END)
+        .with_context(|| format!("{PAGE}: no end of table"))?;
     let table = table()?;
     if found == table {
         return Ok(());
     }
     if !overwrite {
         bail!(
-            "the table in README.md is not the matrix; write it with PORTABILITY=overwrite REQUIRE_PORTABILITY=1. It is\n{table}"
+            "the table in {PAGE} is not the matrix; write it with PORTABILITY=overwrite REQUIRE_PORTABILITY=1. It is\n{table}"
         );
     }
     fs::write(file, [before, BEGIN, &table, END, after].concat())?;
