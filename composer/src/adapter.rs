@@ -6,6 +6,7 @@ use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
 
 use crate::{
+    adapters,
     bounds,
     component::{Component, InputError, Kind, decode},
     interface::{self, Mismatch},
@@ -13,9 +14,6 @@ use crate::{
     plug::{Part, plug},
     settings::{SETTINGS_INTERFACE, Settings},
 };
-
-/// The embedded adapter component. It imports interfaces of WASI 0.2.0 and the settings.
-pub(crate) const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
 
 /// Why a component can't be used as the adapter.
 #[derive(Debug, Error)]
@@ -72,7 +70,7 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// The adapter that is part of this library.
     pub(crate) fn embedded() -> Result<Self, AdapterError> {
-        Self::unchecked(EMBEDDED.into())
+        Self::unchecked(adapters::BYTES[0].into())
     }
 
     /// Checks `bytes`, a component as a binary or text, against the interface that the embedded adapter exports.

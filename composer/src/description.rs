@@ -9,7 +9,7 @@ use wit_component::{DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::{
-    adapter::EMBEDDED,
+    adapters,
     names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn description_of(
     exports_run: bool,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     // What Spin's interfaces are stands in the adapter, which exports them.
-    let mut resolve = match wit_component::decode(EMBEDDED)? {
+    let mut resolve = match wit_component::decode(adapters::BYTES[0])? {
         DecodedWasm::Component(resolve, _) | DecodedWasm::WitPackage(resolve, _) => resolve,
     };
     let mut command = Resolve::default();

@@ -33,6 +33,7 @@
 use std::borrow::Cow;
 
 mod adapter;
+mod adapters;
 mod bounds;
 mod command_line;
 mod component;

@@ -2,14 +2,8 @@
 
 use semver::Version;
 
-/// The interface that the adapter exports: Spin's MQTT, as the Spin SDKs 3 to 5 import it.
-pub const MQTT_INTERFACE: &str = "fermyon:spin/mqtt@2.0.0";
-
-/// Spin's variables, which the adapter exports as well.
-pub(crate) const VARIABLES_INTERFACE: &str = "fermyon:spin/variables@2.0.0";
-
-/// WASI's environment, which the adapter exports as well: with what the settings add.
-pub(crate) const ENVIRONMENT_INTERFACE: &str = "wasi:cli/environment@0.2.0";
+pub use crate::adapters::MQTT_INTERFACE;
+pub(crate) use crate::adapters::{ENVIRONMENT_INTERFACE, VARIABLES_INTERFACE};
 
 /// Spin's MQTT in any version.
 const MQTT_UNVERSIONED: &str = "fermyon:spin/mqtt";

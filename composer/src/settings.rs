@@ -17,8 +17,7 @@ pub(crate) mod layout;
 pub use check::Permission;
 pub(crate) use check::check_name;
 
-/// The interface that the adapter imports, and that the generated component exports.
-pub(crate) const SETTINGS_INTERFACE: &str = "spin-mqtt:settings/settings@0.1.0";
+pub(crate) use crate::adapters::SETTINGS_INTERFACE;
 
 /// What an app may do and is given, decided when it is composed.
 ///
