@@ -44,7 +44,12 @@ fn build() -> Result<(), Box<dyn Error>> {
     let source = Source::find()?;
     let mut list = "[".to_owned();
     for entry in &TABLE {
-        let of_entry = |error| format!("the adapter `{}`: {error}", entry.world);
+        let of_entry = |error| {
+            format!(
+                "the adapter `{}` of `{}`: {error}",
+                entry.world, entry.interface
+            )
+        };
         let component = source.adapter(entry, &out_dir).map_err(of_entry)?;
         interfaces::check(entry, &component).map_err(of_entry)?;
         let file = format!("{}.wasm", entry.world);

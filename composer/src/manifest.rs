@@ -14,7 +14,7 @@ use mqtt_address::Template;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 
-use crate::settings::{Settings, check_name, layout::MAX_ITEMS};
+use crate::settings::{Settings, canonical_abi::MAX_ITEMS, check_name};
 
 mod error;
 #[cfg(test)]

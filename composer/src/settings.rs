@@ -10,14 +10,12 @@ use mqtt_address::{EntryError, TemplateError};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub(crate) mod canonical_abi;
 mod check;
 mod component;
-pub(crate) mod layout;
 
 pub use check::Permission;
 pub(crate) use check::check_name;
-
-pub(crate) use crate::adapters::SETTINGS_INTERFACE;
 
 /// What an app may do and is given, decided when it is composed.
 ///

@@ -1,15 +1,15 @@
 //! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. A call of one
 //! of its functions says on standard error what was called, and traps.
 
+mod choose;
 mod module;
+
+pub(crate) use choose::{choose, is_stubbable};
 
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
-use crate::{
-    component::Component,
-    plug::{Part, plug},
-};
+use crate::wire::{Argument, Wiring};
 
 /// The interface between the stubs and the component that reports a call of one, the reporter.
 const REPORT_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/stubs.wit"));
@@ -29,12 +29,11 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// If `app` has imports or exports that WIT has no words for.
 pub(crate) fn component(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
-    let stubs = stubs(app, names)?;
-    let reporter = reporter()?;
-    let (stubs_component, reporter_component) =
-        (Component::parse(&stubs)?, Component::parse(&reporter)?);
-    let part = Part::same_names((reporter, &reporter_component), [REPORT_INTERFACE]);
-    Ok(plug((stubs, &stubs_component), vec![part])?)
+    let mut wiring = Wiring::new();
+    let stubs = wiring.add(stubs(app, names)?)?;
+    let reporter = wiring.add(reporter()?)?;
+    wiring.connect(Argument::named(REPORT_INTERFACE, stubs, reporter))?;
+    Ok(wiring.finish(stubs)?)
 }
 
 fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {

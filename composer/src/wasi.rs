@@ -11,7 +11,7 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, Compo
 pub(crate) use self::one_version::OneVersion;
 pub use self::one_version::{NotAVersion, WasiItem, WasiLacks, WasiVersion};
 use self::releases::{NEWEST, ReleaseName, Since};
-use crate::{component::Component, names::InterfaceName};
+use crate::types::{Component, InterfaceName};
 
 /// Who can provide an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,15 +79,12 @@ impl Provider {
         if let Some(name) = ReleaseName::parse(name) {
             return Self::of_release(component, name, item);
         }
-        match interface.semver() {
-            Some(version) if (version.major, version.minor) == (0, 3) => Self::Wasi03,
-            Some(version)
-                if (version.major, version.minor) == (0, 2)
-                    && releases::is_package(interface.package) =>
-            {
-                Self::Snapshot
-            }
-            _ => Self::Draft,
+        if interface.is_at(3) {
+            return Self::Wasi03;
+        }
+        match interface.is_at(2) && releases::is_package(interface.package) {
+            true => Self::Snapshot,
+            false => Self::Draft,
         }
     }
 

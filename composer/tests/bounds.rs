@@ -265,15 +265,19 @@ fn resources_of_a_false_mqtt_are_bounded() {
     }
     let mut types = ComponentTypeSection::new();
     types.instance(&mqtt);
-    types.instance(&other);
+    for _ in 0..900 {
+        types.instance(&other);
+    }
     component.section(&types);
     import(
         &mut component,
         [MQTT.to_owned()],
         ComponentTypeRef::Instance(0),
     );
-    let others = (0..900).map(|n| format!("a:b/c{n}"));
-    import(&mut component, others, ComponentTypeRef::Instance(1));
+    for n in 0..900 {
+        let name = format!("a:b/c{n}");
+        import(&mut component, [name], ComponentTypeRef::Instance(1 + n));
+    }
     refused(&component.finish(), "`r0` is missing");
 }
 

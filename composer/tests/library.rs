@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, WasiVersion, compose, inspect,
+    AppError, ComposeError, Composer, Form, MQTT_INTERFACE, WasiVersion, compose, inspect,
 };
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 use wasm_metadata::Producers;
@@ -217,7 +217,7 @@ fn the_adapter_works_with_wac_plug() {
     // And what wac has plugged is known to need nothing more.
     assert!(matches!(
         compose(&plugged),
-        Err(ComposeError::Guest(GuestError::AlreadyPlugged))
+        Err(ComposeError::App(AppError::AlreadyPlugged))
     ));
     assert!(
         inspect(&plugged).unwrap().command.is_none(),

@@ -75,14 +75,14 @@ fn spins_variables_are_plugged() {
 fn other_variables_are_refused() {
     let other =
         r#"(import "fermyon:spin/variables@2.0.0" (instance (export "get" (func (result u32)))))"#;
-    let Err(ComposeError::Mismatch { interface, .. }) = compose(app(&[other])) else {
+    let Err(ComposeError::Mismatch(mismatch)) = compose(app(&[other])) else {
         panic!("it fits nothing");
     };
-    assert_eq!(interface, "fermyon:spin/variables@2.0.0");
+    assert_eq!(mismatch.interface, "fermyon:spin/variables@2.0.0");
     let later = r#"(import "fermyon:spin/variables@2.1.0" (instance (export "get" (func))))"#;
     assert!(matches!(
         compose(app(&[later])),
-        Err(ComposeError::Leftovers(_))
+        Err(ComposeError::Unresolved(_))
     ));
 }
 
@@ -168,10 +168,10 @@ fn sockets_of_the_app_are_told() {
     let network = r#"(import "wasi:sockets/instance-network@0.2.6" (instance))"#;
     let tcp = r#"(import "wasi:sockets/tcp@0.2.6" (instance))"#;
     assert_eq!(
-        compose(app(&[network, tcp])).unwrap().unbound_imports(),
+        compose(app(&[network, tcp])).unwrap().ungoverned_imports(),
         ["wasi:sockets/instance-network", "wasi:sockets/tcp"]
     );
-    assert!(compose(app(&[])).unwrap().unbound_imports().is_empty());
+    assert!(compose(app(&[])).unwrap().ungoverned_imports().is_empty());
 }
 
 #[test]

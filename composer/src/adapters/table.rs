@@ -31,11 +31,7 @@ pub const TABLE: [Entry; 1] = [Entry {
     interface: MQTT_INTERFACE,
     world: "adapter",
     package: "spin-mqtt-adapter",
-    exports: &[
-        MQTT_INTERFACE,
-        VARIABLES_INTERFACE,
-        ENVIRONMENT_INTERFACE,
-    ],
+    exports: &[MQTT_INTERFACE, VARIABLES_INTERFACE, ENVIRONMENT_INTERFACE],
     // All of WASI stands at 0.2.0: hosts match an import with any later 0.2 version.
     needs: &[
         SETTINGS_INTERFACE,

@@ -22,6 +22,6 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let composer = configured(Composer::new(), options.settings.settings())?;
+    let composer = configured(Composer::new(), options.settings.settings()?)?;
     output::write(&options.output, &composer.configured_adapter()?)
 }

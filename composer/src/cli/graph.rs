@@ -8,7 +8,7 @@ use std::{
 
 use spin_mqtt_composer::Graph;
 
-use super::{inspect::packages, report::plain_line};
+use super::{packages::packages, report::plain_line};
 
 /// Who imports what from whom: one arrow for all between two parts, a line for each package.
 fn arrows(graph: &Graph) -> Vec<(usize, usize, Vec<String>)> {

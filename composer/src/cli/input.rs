@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE, MAX_MANIFEST_SIZE};
 
-use super::PlugOptions;
+use super::options::PlugOptions;
 
 /// Whether `path` stands for the standard input or output.
 pub(super) fn is_standard(path: &Path) -> bool {

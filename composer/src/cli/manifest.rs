@@ -6,45 +6,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
 
 use super::{
-    compose::{Options, check_output},
-    input, output,
+    input,
+    options::{ComposeOptions, ManifestOptions},
+    output::{self, check_output},
     settings::SettingsOptions,
     summary::{Summary, line},
-    usage,
+    usage::Usage,
 };
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "With a manifest")]
-pub(super) struct ManifestOptions {
-    /// Compose the component ID [default: the only one that imports MQTT].
-    #[arg(long, value_name = "ID")]
-    component: Option<String>,
-
-    /// Take the component from FILE and not from the manifest's `source`.
-    #[arg(long, value_name = "FILE")]
-    source: Option<PathBuf>,
-
-    /// Compose every component that imports MQTT, into the folder that `-o` names [default: `composed` beside the manifest].
-    #[arg(long, conflicts_with_all = ["component", "source"])]
-    all: bool,
-}
-
-impl ManifestOptions {
-    /// The first of the options that is given.
-    pub(super) fn given(&self) -> Option<&'static str> {
-        [
-            (self.component.is_some(), "--component"),
-            (self.source.is_some(), "--source"),
-            (self.all, "--all"),
-        ]
-        .into_iter()
-        .find_map(|(given, option)| given.then_some(option))
-    }
-}
 
 /// A component of the manifest and its bytes.
 struct Target<'a> {
@@ -54,15 +25,16 @@ struct Target<'a> {
     bytes: Vec<u8>,
 }
 
-pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
+pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
     if let Some(option) = options.settings.permission() {
-        usage(format!(
-            "{option} does not go with a manifest: `allowed_outbound_hosts` in `{}` is the list",
-            path.display()
-        ));
+        let path = path.display();
+        bail!(Usage(format!(
+            "{option} does not go with a manifest: `allowed_outbound_hosts` in `{path}` is the list"
+        )));
     }
     if options.manifest.all && options.output.as_deref().is_some_and(input::is_standard) {
-        usage("--all writes files into a folder: name it with `-o`".to_owned());
+        let message = "--all writes files into a folder: name it with `-o`";
+        bail!(Usage(message.to_owned()));
     }
     let manifest = Manifest::parse(&input::read_manifest(path)?)
         .with_context(|| format!("cannot use `{}`", path.display()))?;
@@ -77,7 +49,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         _ => sources.folder.to_owned(),
     };
 
-    let variables = options.settings.values();
+    let variables = options.settings.values()?;
     let local_sources = manifest
         .components()
         .filter_map(|(id, component)| Some(sources.folder.join(component.source(id).ok()?)));
@@ -161,7 +133,7 @@ fn compose(
     options: &SettingsOptions,
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
-    let composer = composer.settings(options.add_to(settings))?;
+    let composer = composer.settings(options.add_to(settings)?)?;
     let composition = composer
         .compose(mem::take(&mut target.bytes))
         .map_err(|error| error.in_file(&target.source))?;
@@ -215,10 +187,10 @@ impl<'a> Sources<'a> {
             return Ok((vec![target], Vec::new()));
         }
         if options.source.is_some() {
-            usage(format!(
-                "--source needs --component as well, to say whose it is: there are {}",
-                self.ids()
-            ));
+            let ids = self.ids();
+            bail!(Usage(format!(
+                "--source needs --component as well, to say whose it is: there are {ids}"
+            )));
         }
 
         let (mut targets, mut skipped, mut remotes) = (Vec::new(), Vec::new(), Vec::new());

@@ -7,20 +7,24 @@ mod graph;
 mod input;
 mod inspect;
 mod manifest;
+mod options;
 mod output;
+mod packages;
 mod report;
 mod settings;
 mod summary;
+mod usage;
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::anyhow;
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
-use spin_mqtt_composer::WasiVersion;
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use options::ComposeOptions;
+use usage::Usage;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +79,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    compose: compose::Options,
+    compose: ComposeOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,35 +96,6 @@ enum Command {
     /// Write the man pages of this command.
     #[command(after_help = MAN_EXAMPLES)]
     Man(documents::Man),
-}
-
-/// What to plug in, and what may remain.
-#[derive(Debug, Args)]
-struct PlugOptions {
-    /// Use the component in FILE in place of the embedded adapter.
-    #[arg(long, value_name = "FILE")]
-    adapter: Option<PathBuf>,
-
-    /// Let imports remain that are neither plugged nor in stable WASI 0.2.
-    #[arg(long)]
-    allow_unresolved: bool,
-
-    /// Fill such imports with stubs: a call of one says on standard error what was called, and traps. For apps whose SDK imports
-    /// what they do not use.
-    #[arg(long)]
-    stub_unresolved: bool,
-
-    /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
-    /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
-    #[arg(long, value_name = "VERSION", default_value = "lowest")]
-    wasi: WasiVersion,
-}
-
-/// Ends the process as clap does for a wrong command line.
-fn usage(message: String) -> ! {
-    Cli::command()
-        .error(ErrorKind::ArgumentConflict, message)
-        .exit()
 }
 
 /// Runs the command that the process's arguments name.
@@ -142,6 +117,10 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(Usage(message)) = error.downcast_ref() {
+                let error = Cli::command().error(ErrorKind::ArgumentConflict, message);
+                error.exit();
+            }
             report::error(&error);
             ExitCode::FAILURE
         }

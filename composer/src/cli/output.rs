@@ -102,8 +102,8 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
     Ok(())
 }
 
-/// Whether two paths lead to the same existing file.
-pub(super) fn same_file(one: &Path, other: &Path) -> bool {
+/// Returns true if two paths lead to the same existing file.
+fn same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| -> io::Result<_> {
         #[cfg(unix)]
         {
@@ -120,4 +120,27 @@ pub(super) fn same_file(one: &Path, other: &Path) -> bool {
         return false;
     }
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The file beside the app that the result goes to: `app.wasm` gives `app.composed.wasm`.
+pub(super) fn default_output(app: &Path) -> PathBuf {
+    app.with_extension("composed.wasm")
+}
+
+/// Checks that none of the files that are read is the one to write.
+pub(super) fn check_output<'a>(
+    output: &Path,
+    read: impl IntoIterator<Item = Option<&'a Path>>,
+) -> Result<()> {
+    if read
+        .into_iter()
+        .flatten()
+        .any(|given| same_file(given, output))
+    {
+        bail!(
+            "`{}` is both read and to be written: name another file with `-o`",
+            output.display()
+        );
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
-use spin_mqtt_composer::{ComponentizeError, ComposeError, GuestError};
+use spin_mqtt_composer::{AppError, ComponentizeError, ComposeError};
 
 /// Headings.
 pub(super) const BOLD: Style = Style::new().bold();
@@ -82,8 +82,8 @@ pub(super) fn plain_line(text: &str) -> String {
 /// What to do about an error.
 fn help(error: &ComposeError) -> Option<&'static str> {
     match error {
-        ComposeError::Leftovers(leftovers) => {
-            let mut can_be_stubs = leftovers.as_slice().iter().map(|it| it.stubbable);
+        ComposeError::Unresolved(unresolved) => {
+            let mut can_be_stubs = unresolved.as_slice().iter().map(|it| it.stubbable);
             Some(match can_be_stubs.any(|it| it) {
                 true => {
                     "if the app does not use them, fill them with stubs, `--stub-unresolved`; for a host that has them, let \
@@ -95,24 +95,24 @@ fn help(error: &ComposeError) -> Option<&'static str> {
         ComposeError::WasiLacks(_) => {
             Some("ask for a later version, or leave `--wasi` out to get the lowest that has it all")
         }
-        ComposeError::Guest(error) => match error {
-            GuestError::Componentize(ComponentizeError::NoComponentType) => Some(
+        ComposeError::App(error) => match error {
+            AppError::Componentize(ComponentizeError::NoComponentType) => Some(
                 "build it as a Spin application's component, with spin-sdk 3, 4 or 5, or give a component",
             ),
-            GuestError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
+            AppError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
                 "rebuild it with spin-sdk 3, 4 or 5, or make it a component with the tool that fits it, and give that",
             ),
-            GuestError::Componentize(ComponentizeError::Undescribed(_)) => Some(
+            AppError::Componentize(ComponentizeError::Undescribed(_)) => Some(
                 "make it a component with the tool that fits it (`wasm-tools component embed` and `new`, for one), and give that",
             ),
-            GuestError::NoMqtt => Some("`compose inspect` shows what it imports"),
-            GuestError::AsyncMqtt { .. } | GuestError::OtherVersion { .. } => {
+            AppError::NoMqtt => Some("`compose inspect` shows what it imports"),
+            AppError::AsyncMqtt { .. } | AppError::OtherVersion { .. } => {
                 Some("build it with spin-sdk 3, 4 or 5")
             }
-            GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged => {
+            AppError::AlreadyComposed { .. } | AppError::AlreadyPlugged => {
                 Some("it runs as it is; `compose inspect` shows how")
             }
-            GuestError::IsAdapter => Some("give an app, and this one with `--adapter`"),
+            AppError::IsAdapter => Some("give an app, and this one with `--adapter`"),
             _ => None,
         },
         _ => None,

@@ -1,11 +1,11 @@
 //! The options for what is composed in: permissions, variables, environment, client ids, reuse of connections.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use mqtt_address::is_variable_name;
 use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
-use super::usage;
+use super::usage::Usage;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
@@ -60,38 +60,43 @@ impl SettingsOptions {
     }
 
     /// The names and values of `--variable`, with a manifest: it declares them, so that each needs a value.
-    pub(super) fn values(&self) -> Vec<(String, String)> {
+    pub(super) fn values(&self) -> Result<Vec<(String, String)>> {
         pairs("--variable", &self.values.variable)
     }
 
     /// The same without a manifest: what has no value is declared, and gets one where the app runs.
-    fn variables(&self) -> Vec<(String, Option<String>)> {
+    fn variables(&self) -> Result<Vec<(String, Option<String>)>> {
         let variable = |text: &String| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => (name.to_owned(), Some(value.to_owned())),
+            Some((name, value)) if !name.is_empty() => {
+                Ok((name.to_owned(), Some(value.to_owned())))
+            }
             // Else it may be a secret, as for `pairs`.
-            None if is_variable_name(text) => (text.clone(), None),
-            _ => usage("a value of --variable is not of the form NAME[=VALUE]".to_owned()),
+            None if is_variable_name(text) => Ok((text.clone(), None)),
+            _ => {
+                let message = "a value of --variable is not of the form NAME[=VALUE]";
+                bail!(Usage(message.to_owned()))
+            }
         };
         self.values.variable.iter().map(variable).collect()
     }
 
     /// The names and values of `--env`.
-    fn environment(&self) -> Vec<(String, String)> {
-        let pairs = pairs("--env", &self.values.env);
+    fn environment(&self) -> Result<Vec<(String, String)>> {
+        let pairs = pairs("--env", &self.values.env)?;
         if let Some(problem) = pairs.iter().find_map(|(name, _)| of_host(name)) {
-            usage(problem);
+            bail!(Usage(problem));
         }
-        pairs
+        Ok(pairs)
     }
 
     /// What an app is composed with for which there is no manifest: a variable is the application's, and under the same
     /// name the component's.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new();
         if self.permission().is_some() {
             settings = settings.allowed_hosts(self.allow_host.iter().cloned());
         }
-        for (name, value) in self.variables() {
+        for (name, value) in self.variables()? {
             let template = format!("{{{{ {name} }}}}");
             settings = settings
                 .variable(&name, value)
@@ -101,14 +106,16 @@ impl SettingsOptions {
     }
 
     /// Adds what goes with a manifest as well: the environment, before the manifest's own, and the client ids.
-    pub(super) fn add_to(&self, settings: Settings) -> Settings {
-        self.environment()
+    pub(super) fn add_to(&self, settings: Settings) -> Result<Settings> {
+        let settings = self
+            .environment()?
             .into_iter()
             .fold(settings, |settings, (name, value)| {
                 settings.environment(name, value)
             })
             .unique_client_id(self.unique_client_id)
-            .close_on_drop(self.no_reuse)
+            .close_on_drop(self.no_reuse);
+        Ok(settings)
     }
 }
 
@@ -132,12 +139,14 @@ pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Compo
 }
 
 /// Takes `NAME=VALUE` apart. What is not of this form is not shown, for it may be a secret that went astray.
-fn pairs(option: &str, texts: &[String]) -> Vec<(String, String)> {
+fn pairs(option: &str, texts: &[String]) -> Result<Vec<(String, String)>> {
     texts
         .iter()
         .map(|text| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => (name.to_owned(), value.to_owned()),
-            _ => usage(format!("a value of {option} is not of the form NAME=VALUE")),
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => bail!(Usage(format!(
+                "a value of {option} is not of the form NAME=VALUE"
+            ))),
         })
         .collect()
 }

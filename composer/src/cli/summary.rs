@@ -9,6 +9,7 @@ use spin_mqtt_composer::{
 
 use super::{
     input,
+    packages::needed_packages,
     report::{BOLD, LIBRARY, plain_line, size},
     settings::of_host,
 };
@@ -40,13 +41,13 @@ impl Summary<'_> {
             );
         }
         self.versions();
-        for import in composition.leftovers() {
+        for import in composition.unresolved() {
             line("leftover", &format!("{}: {}", import.name, import.provider));
         }
         self.permissions();
         self.values();
-        let needs = super::inspect::needed_packages(&composition.imports());
-        line("needs", &needs.join(", "));
+        let packages = needed_packages(&composition.imports());
+        line("needs", &packages.join(", "));
         let path = match input::is_standard(self.output) {
             true => Path::new("app.composed.wasm"),
             false => self.output,
@@ -118,7 +119,7 @@ impl Summary<'_> {
         }
         let is_limited = settings.is_some_and(|settings| settings.permitted().is_some());
         if is_limited {
-            for text in unbound(self.composition.unbound_imports()) {
+            for text in ungoverned(self.composition.ungoverned_imports()) {
                 line("note", &text);
             }
         }
@@ -211,7 +212,7 @@ pub(super) fn line(heading: &str, text: &str) {
 }
 
 /// What no list binds, of an app with these imports: a line for each package of them.
-pub(super) fn unbound(imports: &[String]) -> Vec<String> {
+pub(super) fn ungoverned(imports: &[String]) -> Vec<String> {
     let mut packages: Vec<&str> = Vec::new();
     for import in imports {
         // All of the sockets are one way, the HTTP client is another.

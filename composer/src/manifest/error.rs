@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::MAX_MANIFEST_SIZE;
 use crate::settings::SettingsError;
-use crate::settings::layout::MAX_ITEMS;
+use crate::settings::canonical_abi::MAX_ITEMS;
 
 /// Why a manifest can't be used.
 #[derive(Debug, Error)]

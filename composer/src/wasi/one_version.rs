@@ -13,7 +13,7 @@ use thiserror::Error;
 use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 
 use super::releases::{self, ReleaseName, Since};
-use crate::component::Component;
+use crate::types::Component;
 
 /// Which version of WASI 0.2 the imports of a composition are brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

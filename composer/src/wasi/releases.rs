@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::names::InterfaceName;
+use crate::types::InterfaceName;
 
 include!(concat!(env!("OUT_DIR"), "/wasi.rs"));
 
@@ -48,9 +48,9 @@ impl<'a> ReleaseName<'a> {
     /// Takes `name` apart; `None` if it is not such a name.
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
         let name = InterfaceName::parse(name)?;
-        let version = name.semver()?;
-        let is_release = (version.major, version.minor) == (0, 2) && version.pre.is_empty();
-        (is_release && is_package(name.package)).then_some(Self {
+        let is_stable = name.is_at(2) && is_package(name.package);
+        let version = name.version?;
+        (is_stable && version.pre.is_empty()).then_some(Self {
             package: name.package,
             interface: name.interface,
             patch: version.patch,

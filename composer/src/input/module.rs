@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use thiserror::Error;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -14,65 +13,21 @@ use wit_component::{
     metadata::{self, Bindgen},
 };
 
+use super::{
+    description::{MAIN_MODULE, RUN, description_of},
+    error::{AppError, ComponentizeError},
+    form::Form,
+};
 use crate::{
-    bounds::MAX_DESCRIPTIONS,
-    component::{Component, InputError, validate},
-    description::{RUN, description_of},
-    guest::{Form, Guest, GuestError},
-    names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
+    adapters::MQTT_INTERFACE,
+    types::{Bodies, Component, InputError, limits::MAX_DESCRIPTIONS, validate},
 };
 
 /// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
 const COMPONENT_TYPE: &str = "component-type";
 
-/// What the adapter of WASI preview 1 calls the module that it is joined to. wit-component panics where that has such imports
-/// itself.
-const MAIN_MODULE: &str = "__main_module__";
-
-/// Why a core module can't be made a component.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ComponentizeError {
-    /// It has no `component-type` section, and does not import MQTT by name either.
-    #[error(
-        "it is a core module that does not say which interfaces it uses (it has no `component-type` section), so it was \
-         not built with a Spin SDK of version 3 to 5"
-    )]
-    NoComponentType,
-    /// It has no `component-type` section and imports MQTT by name, and what else it imports or exports, or the type of it, is
-    /// not known here.
-    #[error(
-        "it is a core module that does not describe its interfaces (it has no `component-type` section); such a module may \
-         import functions of `{MQTT_INTERFACE}` and `{VARIABLES_INTERFACE}`, as the canonical ABI has them, WASI preview 1, and \
-         nothing else, and of interfaces it may export `{RUN}` alone"
-    )]
-    Undescribed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It has two mains, of which a host could call one.
-    #[error(
-        "it is a core module that exports both `_start` and `{run}`, and a host calls one of them"
-    )]
-    TwoMains {
-        /// The other one's name.
-        run: String,
-    },
-    /// It imports from `__main_module__`, as only the adapter of WASI preview 1 does that is joined to it.
-    #[error("it is a core module that imports from `{MAIN_MODULE}`, which would be itself")]
-    ImportsItself,
-    /// Its `component-type` section is of a kind that is not known here.
-    #[error("it was built with a wit-bindgen whose metadata (section `{section}`) can't be read")]
-    UnsupportedBindgen {
-        /// The section's name, in which wit-bindgen writes its version.
-        section: String,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// What the module says in its `component-type` section does not fit what it imports and exports.
-    #[error("it is a core module that does not match its own description of its interfaces")]
-    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Makes a component of the core module `module`.
-pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
+/// Makes a component of the core module `module`. Returns its bytes, the same parsed, and what the module was.
+pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<(Vec<u8>, Component, Form), AppError> {
     let mut sections = Vec::new();
     let mut imports_mqtt = false;
     let mut imports_itself = false;
@@ -80,7 +35,7 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
     let mut run = None;
     // What it exports of an interface, of which but one is known here.
     let mut unknown = None;
-    validate(&module, |_, payload| {
+    validate(&module, Bodies::Validate, |_, payload| {
         match payload {
             Payload::CustomSection(section) if section.name().starts_with(COMPONENT_TYPE) => {
                 sections.push((section.name().to_owned(), section.data()));
@@ -125,7 +80,7 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
         return Err(ComponentizeError::NoComponentType.into());
     }
     if sections.len() > MAX_DESCRIPTIONS {
-        return Err(GuestError::Input(InputError::TooMany {
+        return Err(AppError::Input(InputError::TooMany {
             what: "`component-type` sections",
             most: MAX_DESCRIPTIONS,
         }));
@@ -166,15 +121,11 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<Guest, GuestError> {
         false => ComponentizeError::Undescribed(source),
     };
     let bytes = encode().map_err(|error| misfit(error.into()))?;
-    let component = Component::parse(&bytes).map_err(|error| match error {
+    let component = Component::parse_made(&bytes).map_err(|error| match error {
         InputError::Invalid(source) => misfit(source.into()).into(),
-        error => GuestError::Input(error),
+        error => AppError::Input(error),
     })?;
-    Ok(Guest {
-        bytes,
-        component,
-        form,
-    })
+    Ok((bytes, component, form))
 }
 
 /// A module of nothing but the `component-type` sections `sections`.
@@ -211,7 +162,7 @@ fn check_metadata(data: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + 
         }
         [] => return Err("it is empty".into()),
     };
-    validate(component, |_, _| Ok(())).map_err(|error| match error {
+    validate(component, Bodies::Validate, |_, _| Ok(())).map_err(|error| match error {
         InputError::Invalid(source) => source.into(),
         error => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;

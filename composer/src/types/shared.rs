@@ -4,20 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem};
 
-use crate::{component::Component, resources::resources};
+use super::{
+    component::Component,
+    external::{Direction, External},
+    resources::resources,
+};
 
-/// An import or export that uses a type of an imported interface.
+/// A type of an imported interface that another import, or an export, uses.
 pub(crate) struct Shared<'a> {
     pub(crate) interface: &'a str,
-    /// `import` or `export`.
-    pub(crate) direction: &'static str,
-    /// Its name.
-    pub(crate) name: &'a str,
     /// The type's name in the interface.
     pub(crate) ty: String,
+    /// The import or export that uses it.
+    pub(crate) user: External,
 }
 
-/// The exports, and the imports but those of `inside`, that use a type which an interface of `inside`, an import, brings.
+/// Finds the exports, and the imports but those of `inside`, that use a type of an interface of `inside`, which are imports.
 pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Vec<Shared<'a>> {
     let types = component.types();
     // Each type with its interface and its name there.
@@ -43,25 +45,25 @@ pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Ve
             }
         }
     }
-    let imports = component.imports().map(|import| ("import", import));
-    let exports = component.exports().map(|export| ("export", export));
-    imports
-        .chain(exports)
-        .filter(|(direction, (name, _))| *direction == "export" || !inside.contains(name))
-        .filter_map(|(direction, (name, item))| {
+    component
+        .externals()
+        .filter(|(direction, name, _)| *direction == Direction::Export || !inside.contains(name))
+        .filter_map(|(direction, name, item)| {
             let resource = resources(types, item)
                 .into_iter()
                 .find_map(|id| own_resources.get(&id.resource()));
             let &(interface, ty) = match direction {
-                "import" => resource.or_else(|| alias_in(component, item, &own_values)),
+                Direction::Import => resource.or_else(|| alias_in(component, item, &own_values)),
                 // A value type is nothing but its structure once it is exported.
-                _ => resource,
+                Direction::Export => resource,
             }?;
             Some(Shared {
                 interface,
-                direction,
-                name,
                 ty: ty.to_owned(),
+                user: External {
+                    direction,
+                    name: name.to_owned(),
+                },
             })
         })
         .collect()

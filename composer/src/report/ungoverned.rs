@@ -1,14 +1,15 @@
 //! The app's own ways to the network, which a list of allowed hosts does not bind: the adapter enforces the list, and
 //! these go past it.
 
-use wasmparser::{Parser, Payload};
-
-use crate::names::{InterfaceName, MQTT_INTERFACE};
+use crate::{
+    adapters::EMBEDDED,
+    types::{InterfaceName, Outline},
+};
 
 /// What of `imports`, an app's, reaches hosts without the adapter, each once and without its version:
 /// `wasi:http/outgoing-handler` (from WASI 0.3 on `wasi:http/client`), and WASI's sockets.
-pub(crate) fn unbound<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut unbound = Vec::new();
+pub(crate) fn ungoverned<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut ungoverned = Vec::new();
     for name in imports.into_iter().filter_map(InterfaceName::parse) {
         let is_way = match name.package {
             "wasi:http" => ["outgoing-handler", "client"].contains(&name.interface),
@@ -16,39 +17,28 @@ pub(crate) fn unbound<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<Str
             _ => false,
         };
         let path = format!("{}/{}", name.package, name.interface);
-        if is_way && !unbound.contains(&path) {
-            unbound.push(path);
+        if is_way && !ungoverned.contains(&path) {
+            ungoverned.push(path);
         }
     }
-    unbound
+    ungoverned
 }
 
 /// The imports of the app in `bytes`, a composition: of what in it imports MQTT. Its own imports would not do, for the adapter's
 /// sockets are among them. An app may have others inside that import MQTT, and what these import does not stand for all of it.
 pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
-    // The imports of the component that is being read, at the end those around it.
-    let mut around: Vec<Vec<String>> = Vec::new();
-    let mut imports: Vec<String> = Vec::new();
-    let mut of_app = Vec::new();
-    for payload in Parser::new(0).parse_all(bytes) {
-        // It has been validated: there is nothing to tell of an error that would have been told.
-        let Ok(payload) = payload else { break };
-        match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                around.push(std::mem::take(&mut imports));
-            }
-            Payload::ComponentImportSection(section) => {
-                let names = section.into_iter().flatten();
-                imports.extend(names.map(|import| import.name.name.to_owned()));
-            }
-            Payload::End(_) => {
-                if imports.iter().any(|name| name == MQTT_INTERFACE) {
-                    of_app.append(&mut imports);
-                }
-                imports = around.pop().unwrap_or_default();
-            }
-            _ => {}
+    fn collect(component: &Outline<'_>, of_app: &mut Vec<String>) {
+        for inside in &component.components {
+            collect(inside, of_app);
         }
+        if component.has_import(EMBEDDED.interface()) {
+            of_app.extend(component.imports.iter().map(ToString::to_string));
+        }
+    }
+    let mut of_app = Vec::new();
+    // It has been validated: there is nothing to tell of an error that would have been told.
+    if let Some(outline) = Outline::of(bytes) {
+        collect(&outline, &mut of_app);
     }
     of_app
 }
@@ -56,6 +46,7 @@ pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::MQTT_INTERFACE;
 
     #[test]
     fn ways_past_the_adapter_are_found() {
@@ -68,7 +59,7 @@ mod tests {
             "run",
         ];
         let ways = ["wasi:http/outgoing-handler", "wasi:sockets/tcp"];
-        assert_eq!(unbound(imports), ways);
+        assert_eq!(ungoverned(imports), ways);
     }
 
     #[test]
@@ -102,6 +93,6 @@ mod tests {
         let bytes = wat::parse_str(text).unwrap();
         let imports = imports_of_app(&bytes);
         let imports = imports.iter().map(String::as_str);
-        assert_eq!(unbound(imports), ["wasi:sockets/tcp"]);
+        assert_eq!(ungoverned(imports), ["wasi:sockets/tcp"]);
     }
 }

@@ -8,10 +8,7 @@ use wasm_encoder::Module;
 use wit_component::{DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::{
-    adapters,
-    names::{MQTT_INTERFACE, VARIABLES_INTERFACE},
-};
+use crate::adapters::{EMBEDDED, MQTT_INTERFACE, VARIABLES_INTERFACE};
 
 /// What a command exports. A module with a `main` (`_start`) has it from the adapter of WASI preview 1.
 const COMMAND: &str = "package wasi:cli@0.2.0; interface run { run: func() -> result; }";
@@ -19,13 +16,17 @@ const COMMAND: &str = "package wasi:cli@0.2.0; interface run { run: func() -> re
 /// The name in the canonical ABI of the function that a host calls.
 pub(crate) const RUN: &str = "wasi:cli/run@0.2.0#run";
 
+/// What the adapter of WASI preview 1 calls the module that it is joined to. wit-component panics where that has such imports
+/// itself.
+pub(crate) const MAIN_MODULE: &str = "__main_module__";
+
 /// What describes a module that may import Spin's MQTT and variables, and does or does not export [`RUN`]: a module of nothing but
 /// the section.
 pub(crate) fn description_of(
     exports_run: bool,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     // What Spin's interfaces are stands in the adapter, which exports them.
-    let mut resolve = match wit_component::decode(adapters::BYTES[0])? {
+    let mut resolve = match wit_component::decode(EMBEDDED.bytes())? {
         DecodedWasm::Component(resolve, _) | DecodedWasm::WitPackage(resolve, _) => resolve,
     };
     let mut command = Resolve::default();

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{component::Component, inspect::Import, names::InterfaceName, needs::Needs};
+use super::{import::Import, requirements::Requirements};
+use crate::types::{Component, InterfaceName};
 
 /// The subcommand that runs a component, of `wasmtime` and of `jco`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,9 +31,9 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// How to run `component`, which has these `needs`; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
+    /// How to run `component`, which has these `requirements`; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
     /// library, or if it imports what not every WASI 0.2 host has.
-    pub(crate) fn of(component: &Component, needs: &Needs) -> Option<Self> {
+    pub(crate) fn of(component: &Component, requirements: &Requirements) -> Option<Self> {
         if Import::all(component)
             .iter()
             .any(|import| !import.provider.is_everywhere())
@@ -43,9 +44,8 @@ impl CommandLine {
             component.exports().any(|(name, _)| {
                 InterfaceName::parse(name).is_some_and(|name| {
                     (name.package, name.interface) == (package, interface)
-                        && name.semver().is_some_and(|version| {
-                            (version.major, version.minor) == (0, 2) && version.pre.is_empty()
-                        })
+                        && name.is_at(2)
+                        && name.version.is_some_and(|version| version.pre.is_empty())
                 })
             })
         };
@@ -59,12 +59,12 @@ impl CommandLine {
         let http = component
             .imports()
             .any(|(name, _)| name.starts_with("wasi:http/"));
-        let variables = needs.environment.iter();
+        let variables = requirements.environment.iter();
         Some(Self {
             runner,
             http,
-            network: needs.brokers || needs.own_sockets,
-            name_lookup: needs.name_lookup,
+            network: requirements.brokers || requirements.own_sockets,
+            name_lookup: requirements.name_lookup,
             unset: variables
                 .filter(|variable| variable.required)
                 .map(|variable| variable.name.clone())
@@ -156,7 +156,7 @@ mod tests {
     fn command(text: &str, settings: &Settings) -> Option<CommandLine> {
         let component = Component::parse(&wat::parse_str(text).unwrap()).unwrap();
         let imports = component.imports().map(|(name, _)| name);
-        CommandLine::of(&component, &Needs::of(imports, Some(settings)))
+        CommandLine::of(&component, &Requirements::of(imports, Some(settings)))
     }
 
     fn line(text: &str, path: &str) -> Option<String> {

@@ -2,15 +2,12 @@
 
 use std::fmt;
 
+use super::{command_line::CommandLine, graph::Graph, import::Import, requirements::Requirements};
 use crate::{
-    command_line::CommandLine,
-    component::Component,
-    composer::Leftover,
-    graph::Graph,
-    guest::Form,
-    inspect::Import,
-    needs::Needs,
+    error::Unresolved,
+    input::Form,
     settings::Settings,
+    types::Component,
     wasi::{OneVersion, WasiItem},
 };
 
@@ -19,14 +16,14 @@ pub struct Composition {
     pub(crate) bytes: Vec<u8>,
     pub(crate) component: Component,
     pub(crate) form: Form,
-    pub(crate) leftovers: Vec<Leftover>,
+    pub(crate) unresolved: Vec<Unresolved>,
     pub(crate) renamed: Vec<(String, String)>,
     pub(crate) wasi: Option<OneVersion>,
     pub(crate) plugged: Vec<String>,
     pub(crate) stubbed: Vec<String>,
     pub(crate) settings: Option<Settings>,
-    pub(crate) unbound: Vec<String>,
-    pub(crate) needs: Needs,
+    pub(crate) ungoverned: Vec<String>,
+    pub(crate) requirements: Requirements,
 }
 
 impl Composition {
@@ -62,8 +59,8 @@ impl Composition {
 
     /// The imports among those [left](Self::imports) that not every WASI 0.2 host provides. There are none unless they were
     /// [allowed](crate::Composer::allow_unresolved).
-    pub fn leftovers(&self) -> &[Leftover] {
-        &self.leftovers
+    pub fn unresolved(&self) -> &[Unresolved] {
+        &self.unresolved
     }
 
     /// The imports and exports of the app that stand in the component in another version of the same 0.x or x series, as pairs
@@ -90,13 +87,13 @@ impl Composition {
 
     /// The imports of the app, without versions, by which it reaches hosts itself and not through the adapter: those of
     /// WASI's HTTP client and sockets. What it does with them no list of allowed hosts binds.
-    pub fn unbound_imports(&self) -> &[String] {
-        &self.unbound
+    pub fn ungoverned_imports(&self) -> &[String] {
+        &self.ungoverned
     }
 
     /// What it needs of the network and of the environment.
-    pub fn needs(&self) -> &Needs {
-        &self.needs
+    pub fn requirements(&self) -> &Requirements {
+        &self.requirements
     }
 
     /// Which component inside serves which import of which.
@@ -104,9 +101,9 @@ impl Composition {
         Graph::of(self.component())
     }
 
-    /// How to run it with `wasmtime`; `None` if it is a library, or has [leftovers](Self::leftovers).
+    /// How to run it with `wasmtime`; `None` if it is a library, or has [unresolved imports](Self::unresolved).
     pub fn command_line(&self) -> Option<CommandLine> {
-        CommandLine::of(&self.component, &self.needs)
+        CommandLine::of(&self.component, &self.requirements)
     }
 }
 

@@ -5,14 +5,12 @@ use std::{borrow::Cow, path::Path};
 use thiserror::Error;
 use wasmparser::component_types::ComponentItem;
 
+use super::bytes::{Kind, decode};
 use crate::{
-    adapters,
-    bounds,
-    component::{Component, InputError, Kind, decode},
-    interface::{self, Mismatch},
-    names::MQTT_INTERFACE,
-    plug::{Part, plug},
-    settings::{SETTINGS_INTERFACE, Settings},
+    adapters::{EMBEDDED, MQTT_INTERFACE, SETTINGS_INTERFACE},
+    settings::Settings,
+    types::{Component, InputError, Unsupported},
+    wire::{Argument, Mismatch, PlugError, Side, Wiring, check},
 };
 
 /// Why a component can't be used as the adapter.
@@ -40,8 +38,14 @@ pub enum AdapterError {
     #[error("the settings were not plugged into it")]
     Configure(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It exports an interface of that name which is another one.
-    #[error("it exports a `{MQTT_INTERFACE}` that is not Spin's: {0}")]
-    Mismatch(Mismatch),
+    #[error("it exports a `{interface}` that is not Spin's: {0}", interface = .0.interface)]
+    Mismatch(Box<Mismatch>),
+    /// It has an import or export that no WIT world has.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// It could not be compared with the embedded one.
+    #[error(transparent)]
+    Plug(#[from] PlugError),
 }
 
 impl AdapterError {
@@ -61,7 +65,7 @@ fn list(exports: &[String]) -> String {
     }
 }
 
-/// A component that is fit to be plugged into a guest.
+/// A component that is fit to be plugged into an app.
 pub(crate) struct Adapter {
     pub(crate) bytes: Cow<'static, [u8]>,
     pub(crate) component: Component,
@@ -70,7 +74,7 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// The adapter that is part of this library.
     pub(crate) fn embedded() -> Result<Self, AdapterError> {
-        Self::unchecked(adapters::BYTES[0].into())
+        Self::made(EMBEDDED.bytes().into())
     }
 
     /// Checks `bytes`, a component as a binary or text, against the interface that the embedded adapter exports.
@@ -79,19 +83,41 @@ impl Adapter {
         if kind != Kind::Component {
             return Err(AdapterError::NotAComponent);
         }
-        let adapter = Self::unchecked(bytes.into_owned().into())?;
-        bounds::check(&adapter.component)?;
-        let embedded = Self::embedded()?;
-        interface::check(
-            (&embedded.component, embedded.export()?, "Spin's interface"),
-            (&adapter.component, adapter.export()?, "this adapter"),
-        )
-        .map_err(AdapterError::Mismatch)?;
+        let component = Component::parse(&bytes)?;
+        component.check_limits()?;
+        let adapter = Self {
+            bytes: bytes.into_owned().into(),
+            component,
+        };
+        adapter.export()?;
+        adapter.component.check_supported()?;
+        adapter.compare_with(&Self::embedded()?)?;
         Ok(adapter)
     }
 
-    fn unchecked(bytes: Cow<'static, [u8]>) -> Result<Self, AdapterError> {
-        let component = Component::parse(&bytes)?;
+    /// Checks that this adapter exports all that `embedded` has in its interface of MQTT.
+    fn compare_with(&self, embedded: &Self) -> Result<(), AdapterError> {
+        let interface = EMBEDDED.interface();
+        let mut both = Wiring::new();
+        let wanted = embedded.side("Spin's interface", &mut both)?;
+        let offered = self.side("this adapter", &mut both)?;
+        check(interface, both.types(), wanted, offered).map_err(AdapterError::Mismatch)
+    }
+
+    /// Its interface of MQTT as a side of a comparison, for which it is added to `both`.
+    fn side(&self, who: &'static str, both: &mut Wiring) -> Result<Side<'_>, AdapterError> {
+        let part = both.add(self.bytes.to_vec())?;
+        Ok(Side {
+            who,
+            component: &self.component,
+            item: self.export()?,
+            kind: both.export(part, EMBEDDED.interface()),
+        })
+    }
+
+    /// An adapter whose function bodies have been validated.
+    fn made(bytes: Cow<'static, [u8]>) -> Result<Self, AdapterError> {
+        let component = Component::parse_made(&bytes)?;
         Ok(Self { bytes, component })
     }
 
@@ -99,24 +125,28 @@ impl Adapter {
     pub(crate) fn configure(&self, settings: &Settings) -> Result<Self, AdapterError> {
         if self.component.import(SETTINGS_INTERFACE).is_none() {
             return if *settings == Settings::default() {
-                Self::unchecked(self.bytes.clone())
+                Self::made(self.bytes.clone())
             } else {
                 Err(AdapterError::NoSettings)
             };
         }
         let settings = settings.component().map_err(AdapterError::Configure)?;
-        let component = Component::parse(&settings)?;
-        let part = Part::same_names((settings, &component), [SETTINGS_INTERFACE]);
-        let adapter = (self.bytes.to_vec(), &self.component);
+        let configure = || {
+            let mut wiring = Wiring::new();
+            let adapter = wiring.add(self.bytes.to_vec())?;
+            let settings = wiring.add(settings)?;
+            wiring.connect(Argument::named(SETTINGS_INTERFACE, adapter, settings))?;
+            wiring.finish(adapter)
+        };
         let configured =
-            plug(adapter, vec![part]).map_err(|error| AdapterError::Configure(error.into()))?;
-        Self::unchecked(configured.into())
+            configure().map_err(|error: PlugError| AdapterError::Configure(error.into()))?;
+        Self::made(configured.into())
     }
 
     /// The MQTT interface that it exports.
-    pub(crate) fn export(&self) -> Result<&ComponentItem, AdapterError> {
+    fn export(&self) -> Result<&ComponentItem, AdapterError> {
         self.component
-            .export(MQTT_INTERFACE)
+            .export(EMBEDDED.interface())
             .ok_or_else(|| AdapterError::NoExport {
                 exports: self
                     .component

@@ -1,23 +1,18 @@
-//! Bytes, checked to be a valid component: what stands at its top level and the types of it.
+//! Valid components: the top level of each, and its types.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
-use thiserror::Error;
 use wasmparser::{
-    BinaryReaderError, Chunk, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, Chunk, Parser, Payload, ValidPayload, Validator, WasmFeatures,
     component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentItem},
     types::{Types, TypesRef},
 };
 
-use crate::{
-    bounds::{MAX_DEPTH, MAX_NESTED_TYPES, MAX_PARTS, MAX_TEXT_SIZE, nested_types},
-    names::MQTT_INTERFACE,
+use super::{
+    error::InputError,
+    external::Direction,
+    limits::{MAX_ALIASES, MAX_DEPTH, MAX_ITEMS, MAX_NESTED_TYPES, MAX_PARTS, nested_types},
 };
-
-/// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
-/// 40 MB; a composition needs a small multiple of its input's size in memory.
-pub const MAX_INPUT_SIZE: usize = 256 << 20;
-
 /// The custom section that tells what made a component.
 pub(crate) const PRODUCERS: &str = "producers";
 
@@ -33,7 +28,7 @@ const ANNOTATIONS: &[&str] = &[
     "version",
 ];
 
-/// Whether two of `items` have a definition of a type in common. An alias is a definition of its own.
+/// Returns true if two of `items` have a definition of a type in common. An alias is a definition of its own.
 fn share_definitions<'a>(
     types: TypesRef<'_>,
     items: impl IntoIterator<Item = &'a ComponentItem>,
@@ -58,7 +53,7 @@ fn share_definitions<'a>(
         .all(|item| all_are_new(types, item, &mut seen))
 }
 
-/// What valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
+/// The features that a valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
 /// message about WASI 0.3 and not one about its encoding.
 pub(crate) fn features() -> WasmFeatures {
     WasmFeatures::default()
@@ -68,118 +63,6 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::CM_FIXED_LENGTH_LISTS
 }
 
-/// Why bytes are no WebAssembly, or none that is valid.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum InputError {
-    /// There are no bytes.
-    #[error("it is empty")]
-    Empty,
-    /// It exceeds what this tool takes.
-    #[error("it is larger than {} MiB, the most that is taken", MAX_INPUT_SIZE >> 20)]
-    TooLarge,
-    /// It is text and exceeds what is taken of that.
-    #[error(
-        "it is WebAssembly text of more than {} MiB, the most that is taken; give the binary, which `wasm-tools parse` makes",
-        MAX_TEXT_SIZE >> 20
-    )]
-    TextTooLarge,
-    /// It is neither a binary nor WebAssembly text.
-    #[error(
-        "it is not WebAssembly: it begins with {start}, and not as a WebAssembly binary or text does"
-    )]
-    NotWasm {
-        /// The first bytes, quoted.
-        start: String,
-    },
-    /// It looks like WebAssembly text, but is malformed.
-    #[error("it is WebAssembly text with a mistake in it")]
-    Text(#[source] wat::Error),
-    /// The file ends within a section.
-    #[error(
-        "it is truncated: it ends after {size} bytes, in the middle of a section; was it copied or downloaded whole?"
-    )]
-    Truncated {
-        /// The input's size in bytes.
-        size: usize,
-    },
-    /// It has components within components, or types within types, so many that reading them might exhaust the memory or the
-    /// stack.
-    #[error("it nests components or their types too deeply")]
-    TooDeep,
-    /// It has more of something than any app, so many that the time to compose it would have no bound.
-    #[error("it has more than {most} {what}, the most that are taken")]
-    TooMany {
-        /// What it has too many of.
-        what: &'static str,
-        /// How many are taken.
-        most: usize,
-    },
-    /// A component has two imports that define the very same types. wasmparser takes such a one, and goes down where it is
-    /// instantiated.
-    #[error(
-        "it has two imports with one and the same type definition between them, with which it can't be instantiated; each \
-         import needs its own, as every generator of bindings gives it"
-    )]
-    SharedDefinition,
-    /// It is malformed or breaks a rule of WebAssembly.
-    #[error("it is not valid WebAssembly")]
-    Invalid(#[source] BinaryReaderError),
-}
-
-/// Whether checked bytes are a component or a core module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Component,
-    Module,
-}
-
-/// Turns WebAssembly text into a binary, leaves a binary as it is, and says which kind it is.
-pub(crate) fn decode(input: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, Kind), InputError> {
-    if input.is_empty() {
-        return Err(InputError::Empty);
-    }
-    if input.len() > MAX_INPUT_SIZE {
-        return Err(InputError::TooLarge);
-    }
-    let bytes = if input.starts_with(b"\0asm") {
-        input
-    } else if looks_like_text(&input) {
-        if input.len() > MAX_TEXT_SIZE {
-            return Err(InputError::TextTooLarge);
-        }
-        let binary = wat::parse_bytes(&input).map_err(InputError::Text)?;
-        binary.into_owned().into()
-    } else {
-        let start = &input[..input.len().min(8)];
-        return Err(InputError::NotWasm {
-            start: format!("\"{}\"", start.escape_ascii()),
-        });
-    };
-    let header = Parser::new(0).parse(&bytes, false);
-    match header.map_err(InputError::Invalid)? {
-        Chunk::Parsed {
-            payload:
-                Payload::Version {
-                    encoding: Encoding::Component,
-                    ..
-                },
-            ..
-        } => Ok((bytes, Kind::Component)),
-        Chunk::Parsed { .. } => Ok((bytes, Kind::Module)),
-        Chunk::NeedMoreData(_) => Err(InputError::Truncated { size: bytes.len() }),
-    }
-}
-
-/// Whether `input` begins as WebAssembly text does: with a parenthesis or a comment.
-fn looks_like_text(input: &[u8]) -> bool {
-    let text = input
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(input)
-        .trim_ascii_start();
-    text.starts_with(b"(") || text.starts_with(b";;")
-}
-
 /// A valid component's top level, without the bytes, which go their own way.
 pub(crate) struct Component {
     types: Types,
@@ -187,18 +70,24 @@ pub(crate) struct Component {
     exports: Vec<String>,
     /// [`PRODUCERS`] and [`ANNOTATIONS`], in the order of the file.
     custom_sections: Vec<(String, Vec<u8>)>,
-    /// A component directly inside it exports [`MQTT_INTERFACE`].
-    contains_adapter: bool,
 }
 
 impl Component {
     /// Validates `bytes`, a component's, and collects its top level.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, InputError> {
+        Self::parse_with(bytes, Bodies::Validate)
+    }
+
+    /// Does the same for what this tool has made of parts whose function bodies have been validated.
+    pub(crate) fn parse_made(bytes: &[u8]) -> Result<Self, InputError> {
+        Self::parse_with(bytes, Bodies::Trust)
+    }
+
+    fn parse_with(bytes: &[u8], bodies: Bodies) -> Result<Self, InputError> {
         let mut imports = Vec::new();
         let mut exports = Vec::new();
         let mut custom_sections = Vec::new();
-        let mut contains_adapter = false;
-        let types = validate(bytes, |depth, payload| {
+        let types = validate(bytes, bodies, |depth, payload| {
             match payload {
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section.clone() {
@@ -208,11 +97,6 @@ impl Component {
                 Payload::ComponentExportSection(section) if depth == 0 => {
                     for export in section.clone() {
                         exports.push(export?.name.name.to_owned());
-                    }
-                }
-                Payload::ComponentExportSection(section) if depth == 1 => {
-                    for export in section.clone() {
-                        contains_adapter |= export?.name.name == MQTT_INTERFACE;
                     }
                 }
                 Payload::CustomSection(section)
@@ -231,7 +115,6 @@ impl Component {
             imports,
             exports,
             custom_sections,
-            contains_adapter,
         })
     }
 
@@ -251,6 +134,14 @@ impl Component {
         self.exports
             .iter()
             .filter_map(|name| Some((name.as_str(), self.types.component_item_for_export(name)?)))
+    }
+
+    /// The imports and then the exports, with their types, in the order of the file.
+    pub(crate) fn externals(&self) -> impl Iterator<Item = (Direction, &str, &ComponentItem)> {
+        let imports = self.imports();
+        let imports = imports.map(|(name, item)| (Direction::Import, name, item));
+        let exports = self.exports();
+        imports.chain(exports.map(|(name, item)| (Direction::Export, name, item)))
     }
 
     pub(crate) fn import(&self, name: &str) -> Option<&ComponentItem> {
@@ -273,15 +164,50 @@ impl Component {
         &self.custom_sections
     }
 
-    pub(crate) fn contains_adapter(&self) -> bool {
-        self.contains_adapter
+    /// Checks that the imports and exports are few enough to be gone through many times.
+    pub(crate) fn check_limits(&self) -> Result<(), InputError> {
+        let mut items = 0;
+        self.imports()
+            .chain(self.exports())
+            .try_for_each(|(_, item)| self.check_item_limits(item, &mut items))
     }
+
+    fn check_item_limits(&self, item: &ComponentItem, items: &mut usize) -> Result<(), InputError> {
+        *items += 1;
+        if *items > MAX_ITEMS {
+            return Err(InputError::TooMany {
+                what: "imports and exports, functions and types in them included",
+                most: MAX_ITEMS,
+            });
+        }
+        match item.ty {
+            ComponentEntityType::Instance(id) => self.types()[id]
+                .exports
+                .values()
+                .try_for_each(|item| self.check_item_limits(item, items)),
+            ComponentEntityType::Type { created, .. }
+                if self.aliases(created).nth(MAX_ALIASES).is_some() =>
+            {
+                Err(InputError::TooDeep)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A choice of whether function bodies are validated. They take most of the time, and are in a composition what they were in
+/// its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    Validate,
+    Trust,
 }
 
 /// Validates a component or module, calling `visit` with each part of it that has passed and how many components or
 /// modules that part is inside of.
 pub(crate) fn validate<'a>(
     bytes: &'a [u8],
+    bodies: Bodies,
     mut visit: impl FnMut(usize, &Payload<'a>) -> Result<(), BinaryReaderError>,
 ) -> Result<Types, InputError> {
     let mut validator = Validator::new_with_features(features());
@@ -334,6 +260,7 @@ pub(crate) fn validate<'a>(
         visit(outer.len(), &payload).map_err(InputError::Invalid)?;
         match valid {
             ValidPayload::Ok => {}
+            ValidPayload::Func(..) if bodies == Bodies::Trust => {}
             ValidPayload::Func(function, body) => {
                 let mut function = function.into_validator(allocations);
                 function.validate(&body).map_err(InputError::Invalid)?;
@@ -374,31 +301,6 @@ mod tests {
     use wasm_encoder::Section;
 
     use super::*;
-
-    const COMPONENT: &[u8] =
-        b"(component (core module (func) (data \"0123456789\")) (import \"a\" (func)))";
-
-    #[test]
-    fn a_cut_anywhere_but_between_sections_is_told() {
-        let (bytes, kind) = decode(COMPONENT.into()).unwrap();
-        assert_eq!(kind, Kind::Component);
-        let mut between = vec![8];
-        validate(&bytes, |depth, payload| {
-            if let (0, Some((_, range))) = (depth, payload.as_section()) {
-                between.push(range.end as usize);
-            }
-            Ok(())
-        })
-        .unwrap();
-        assert!(between.len() > 3, "{between:?}");
-        for cut in 8..bytes.len() {
-            match Component::parse(&bytes[..cut]) {
-                Ok(_) => assert!(between.contains(&cut), "{cut} of {between:?}"),
-                Err(InputError::Truncated { size }) => assert_eq!(size, cut),
-                Err(error) => panic!("cut at {cut}: {error:?}"),
-            }
-        }
-    }
 
     #[test]
     fn names_and_types_stand_in_order() {

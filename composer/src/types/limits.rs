@@ -3,9 +3,9 @@
 //! The libraries beneath take time or memory that grows faster than what they read, or they recurse. Whatever the input, it is
 //! to be composed or refused within seconds: so what exceeds any app by far is refused before they see it.
 
-use wasmparser::component_types::{ComponentEntityType, ComponentItem};
-
-use crate::component::{Component, InputError};
+/// The largest input that is read, in bytes. The largest guests known (a JavaScript or Python runtime inside) have some
+/// 40 MB; a composition needs a small multiple of its input's size in memory.
+pub const MAX_INPUT_SIZE: usize = 256 << 20;
 
 /// The largest WebAssembly text that is read, in bytes: parsed, it takes up to eighty times its size in memory.
 pub(crate) const MAX_TEXT_SIZE: usize = 8 << 20;
@@ -24,13 +24,13 @@ pub(crate) const MAX_PARTS: usize = 10_000;
 
 /// How many imports and exports an app or adapter may have, with all functions and types in them. The time that wac-graph
 /// takes grows with the square of the exports. All of WASI 0.2 and of Spin's interfaces has less than 2,000.
-const MAX_ITEMS: usize = 20_000;
+pub(crate) const MAX_ITEMS: usize = 20_000;
 
 /// How many `component-type` sections a module may have. Each library with bindings of its own brings one.
 pub(crate) const MAX_DESCRIPTIONS: usize = 1000;
 
 /// How often a type may be an alias of an alias: an interface that uses another's type, which uses a third one's, has 2.
-const MAX_ALIASES: usize = 100;
+pub(crate) const MAX_ALIASES: usize = 100;
 
 /// How many component and instance types there are at most within others in a section of types: each begins with the byte
 /// that makes it a declaration and one of the two that say of what.
@@ -39,39 +39,4 @@ pub(crate) fn nested_types(section: &[u8]) -> usize {
         .windows(2)
         .filter(|pair| matches!(pair, [0x01, 0x41 | 0x42]))
         .count()
-}
-
-/// Checks that the imports and exports of `component` are few enough to be gone through many times.
-pub(crate) fn check(component: &Component) -> Result<(), InputError> {
-    let mut items = 0;
-    component
-        .imports()
-        .chain(component.exports())
-        .try_for_each(|(_, item)| check_item(component, item, &mut items))
-}
-
-fn check_item(
-    component: &Component,
-    item: &ComponentItem,
-    items: &mut usize,
-) -> Result<(), InputError> {
-    *items += 1;
-    if *items > MAX_ITEMS {
-        return Err(InputError::TooMany {
-            what: "imports and exports, functions and types in them included",
-            most: MAX_ITEMS,
-        });
-    }
-    match item.ty {
-        ComponentEntityType::Instance(id) => component.types()[id]
-            .exports
-            .values()
-            .try_for_each(|item| check_item(component, item, items)),
-        ComponentEntityType::Type { created, .. }
-            if component.aliases(created).nth(MAX_ALIASES).is_some() =>
-        {
-            Err(InputError::TooDeep)
-        }
-        _ => Ok(()),
-    }
 }

@@ -3,12 +3,15 @@
 use mqtt_address::environment_name;
 use serde::Serialize;
 
-use crate::{names::InterfaceName, settings::Settings};
+use crate::{
+    settings::{Permission, Settings},
+    types::InterfaceName,
+};
 
 /// What a composed component needs of the network and of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Needs {
+pub struct Requirements {
     /// Whether the adapter connects to brokers: not if none is permitted.
     pub brokers: bool,
     /// Whether the app may open sockets itself.
@@ -33,7 +36,7 @@ pub struct EnvironmentVariable {
     pub required: bool,
 }
 
-impl Needs {
+impl Requirements {
     /// What an app with these imports needs with `settings` composed in, `None` if those are not known.
     pub(crate) fn of<'a>(
         imports: impl IntoIterator<Item = &'a str>,
@@ -41,12 +44,12 @@ impl Needs {
     ) -> Self {
         // Without a list, all that the app asks for.
         let permissions = settings.and_then(Settings::permissions);
-        let permits = |what: &dyn Fn(&crate::settings::Permission<'_>) -> bool| {
+        let permits = |what: &dyn Fn(&Permission<'_>) -> bool| {
             permissions
                 .as_ref()
                 .is_none_or(|permissions| permissions.iter().any(what))
         };
-        let mut needs = Self {
+        let mut requirements = Self {
             brokers: permits(&|it| it.concerns_mqtt),
             name_lookup: permits(&|it| it.concerns_mqtt && it.needs_lookup),
             environment: settings
@@ -63,13 +66,13 @@ impl Needs {
         };
         for name in imports.into_iter().filter_map(InterfaceName::parse) {
             match (name.package, name.interface) {
-                ("wasi:sockets", "ip-name-lookup") => needs.name_lookup = true,
-                ("wasi:sockets", "tcp" | "udp") => needs.own_sockets = true,
-                ("wasi:http", "outgoing-handler") => needs.http_client = true,
-                ("wasi:cli", "environment") => needs.own_environment = true,
+                ("wasi:sockets", "ip-name-lookup") => requirements.name_lookup = true,
+                ("wasi:sockets", "tcp" | "udp") => requirements.own_sockets = true,
+                ("wasi:http", "outgoing-handler") => requirements.http_client = true,
+                ("wasi:cli", "environment") => requirements.own_environment = true,
                 _ => {}
             }
         }
-        needs
+        requirements
     }
 }

@@ -1,52 +1,60 @@
-//! What wac-graph can compose.
+//! Imports and exports that wac-graph can pass through a composition.
 //!
-//! It is made for the worlds that WIT describes: interfaces of functions and types, and functions and types at the root. The
-//! binary format allows for more (core modules as imports, instances within instances, resource types that are imported on
+//! wac-graph is made for the worlds that WIT describes: interfaces of functions and types, and functions and types at the root.
+//! The binary format allows for more (core modules as imports, instances within instances, resource types that are imported on
 //! their own), and there wac-graph panics. No Spin SDK makes any of this, so it is refused by name.
 
 use std::collections::HashSet;
 
+use thiserror::Error;
 use wasmparser::component_types::{
     ComponentAnyTypeId, ComponentEntityType, ComponentInstanceTypeId, ComponentItem,
 };
 
-use crate::{component::Component, names::InterfaceName, resources::resources};
+use super::{
+    component::Component,
+    external::{Direction, External},
+    names::InterfaceName,
+    resources::resources,
+};
 
 /// An import or export that can't be passed through a composition.
-pub(crate) struct Unsupported {
-    pub(crate) direction: &'static str,
-    pub(crate) name: String,
-    pub(crate) what: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("its {external} can't be passed through a composition: it {reason}")]
+#[non_exhaustive]
+pub struct Unsupported {
+    /// The import or export.
+    pub external: External,
+    /// The reason, such as "has to do with a core module".
+    pub reason: &'static str,
 }
 
-/// Checks each import and export of `component`.
-pub(crate) fn check(component: &Component) -> Result<(), Unsupported> {
-    let imports = component
-        .imports()
-        .map(|(name, item)| ("import", name, item));
-    let exports = component
-        .exports()
-        .map(|(name, item)| ("export", name, item));
-    let mut shape = Shape {
-        component,
-        resources: HashSet::new(),
-        root: HashSet::new(),
-        unnamed: HashSet::new(),
-        interfaces: HashSet::new(),
-    };
-    for (direction, name, item) in imports.chain(exports) {
-        shape
-            .root(direction, name, item)
-            .map_err(|what| Unsupported {
-                direction,
-                name: name.to_owned(),
-                what,
-            })?;
+impl Component {
+    /// Checks that each import and export can be passed through a composition.
+    pub(crate) fn check_supported(&self) -> Result<(), Unsupported> {
+        let mut check = Check {
+            component: self,
+            resources: HashSet::new(),
+            root: HashSet::new(),
+            unnamed: HashSet::new(),
+            interfaces: HashSet::new(),
+        };
+        for (direction, name, item) in self.externals() {
+            check
+                .root(direction, name, item)
+                .map_err(|reason| Unsupported {
+                    external: External {
+                        direction,
+                        name: name.to_owned(),
+                    },
+                    reason,
+                })?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-struct Shape<'a> {
+struct Check<'a> {
     component: &'a Component,
     /// The resource types that came with an interface.
     resources: HashSet<ComponentAnyTypeId>,
@@ -58,11 +66,11 @@ struct Shape<'a> {
     interfaces: HashSet<ComponentInstanceTypeId>,
 }
 
-impl Shape<'_> {
+impl Check<'_> {
     /// Checks one import or export. The error says what it is.
     fn root(
         &mut self,
-        direction: &str,
+        direction: Direction,
         name: &str,
         item: &ComponentItem,
     ) -> Result<(), &'static str> {
@@ -73,10 +81,10 @@ impl Shape<'_> {
             return Err("is an interface under another name");
         }
         match item.ty {
-            ComponentEntityType::Func(_) if direction == "export" => Ok(()),
+            ComponentEntityType::Func(_) if direction == Direction::Export => Ok(()),
             ComponentEntityType::Func(_) => self.handles(&self.root, item),
             ComponentEntityType::Type { created, .. } => {
-                if direction == "export" {
+                if direction == Direction::Export {
                     return Err("is a type outside of an interface");
                 }
                 match created {
@@ -105,7 +113,7 @@ impl Shape<'_> {
                         _ => None,
                     })
                     .collect();
-                if direction == "import" {
+                if direction == Direction::Import {
                     if !self.interfaces.insert(id) {
                         return Err("has its type definition in common with another import");
                     }
