@@ -1,7 +1,7 @@
 //! Builds the adapters, so that `cargo build` of any crate that needs them is all there is to do.
 //!
 //! The adapters of the table in `src/adapters` go, as components, into `$OUT_DIR`, with `adapters.rs`, the list of their bytes.
-//! Beside them are the interfaces that the composer has in it, and `wasi.rs`, the table of what each release of WASI 0.2 has.
+//! Beside them are the interfaces that the composer embeds, and `wasi.rs`, the table of the releases of WASI 0.2.
 //!
 //! The package that `.ci/package` makes of this crate stands alone: it has the adapters and the interfaces in a folder of its own.
 

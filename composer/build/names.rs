@@ -14,7 +14,7 @@ pub fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
             return Err("the component ends early".into());
         };
         let length = match &payload {
-            // The parser stops at the start of what is nested, and goes on behind it.
+            // The parser stops at the start of a nested module or component; it is copied whole.
             Payload::ModuleSection {
                 unchecked_range, ..
             }

@@ -40,7 +40,7 @@ impl Source {
         }
     }
 
-    /// The component of `entry`. What is built for it is built in `out_dir`.
+    /// The component of `entry`. A build of it is done in `out_dir`.
     pub fn adapter(&self, entry: &Entry, out_dir: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
         match self {
             Self::Workspace(workspace) => adapter::build(entry, workspace, out_dir),

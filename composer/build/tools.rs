@@ -8,10 +8,10 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// The tools that compile an adapter.
 #[derive(Clone, Copy)]
 pub enum Tools {
-    /// Those of the outer build.
+    /// The tools of the outer build.
     Outer,
-    /// Those that rustup has, or installs, for rust-toolchain.toml. `cargo install` runs with the toolchain of the folder that it
-    /// is called in, and few have the target for the adapter.
+    /// The tools that rustup has, or installs, for rust-toolchain.toml. `cargo install` runs with the toolchain of the current
+    /// folder, and few have the target for the adapters.
     Pinned,
 }
 

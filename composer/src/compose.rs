@@ -1,4 +1,4 @@
-//! From an app to a component that runs on any WASI host: parse, check, plug, check again.
+//! The way from an app to a component that runs on any WASI host: parse, check, plug, check again.
 
 use std::{borrow::Cow, collections::HashSet, mem, ptr};
 
@@ -29,7 +29,7 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// A composer with the embedded adapter, which refuses what would not run on every WASI 0.2 host.
+    /// A composer with the embedded adapter, which refuses apps that would not run on every WASI 0.2 host.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,14 +38,14 @@ impl Composer {
     ///
     /// # Errors
     ///
-    /// If it is no valid component or does not export [`MQTT_INTERFACE`](crate::MQTT_INTERFACE) with its types. It may import anything; what it
-    /// imports counts when an app is composed with it.
+    /// If it is no valid component or does not export [`MQTT_INTERFACE`](crate::MQTT_INTERFACE) with its types. It may import
+    /// anything; its imports count when an app is composed with it.
     pub fn adapter(mut self, adapter: &[u8]) -> Result<Self, AdapterError> {
         self.adapter = Some(Adapter::parse(adapter)?);
         Ok(self)
     }
 
-    /// Composes `settings` in: what the app may reach, its variables, its environment. They decide nothing unless set.
+    /// Composes `settings` in: the hosts that the app may reach, its variables, its environment. They decide nothing unless set.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Composer {
         Ok(self)
     }
 
-    /// Whether imports may remain that are neither plugged nor of stable WASI 0.2. Not allowed unless set.
+    /// Allows imports to stay unresolved: neither plugged nor of stable WASI 0.2. Not allowed unless set.
     pub fn allow_unresolved(mut self, allow: bool) -> Self {
         self.allow_unresolved = allow;
         self
@@ -172,7 +172,7 @@ impl Composer {
         })
     }
 
-    /// Fills the imports of `app` that `adapter` is for, and returns how.
+    /// Fills the imports of `app` that `adapter` is for. Returns the arguments.
     fn plug<'a>(
         &self,
         wiring: &mut Wiring,
@@ -189,13 +189,13 @@ impl Composer {
                 }
             };
             let wanted = Side {
-                who: "the app imports",
+                name: "the app imports",
                 component: app,
                 item: wanted,
                 kind: wiring.import(root, import),
             };
             let offered = Side {
-                who: "the adapter exports",
+                name: "the adapter exports",
                 component: adapter,
                 item: offered,
                 kind: wiring.export(plug, export),
@@ -214,7 +214,7 @@ impl Composer {
     }
 }
 
-/// Fills the imports `stubbed` of the app, `root`, with stubs. What the app has by `arguments`, the stubs have as well.
+/// Fills the imports `stubbed` of the app, `root`, with stubs. `arguments` fill the imports of the stubs as they do the app's.
 fn stub(
     wiring: &mut Wiring,
     root: PartId,

@@ -11,7 +11,7 @@ use crate::{
     wire::{Mismatch, PlugError, preserved::Changed},
 };
 
-/// Why an app was not composed.
+/// The reasons why an app was not composed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ComposeError {
@@ -33,10 +33,10 @@ pub enum ComposeError {
     /// The app has an import or export that no WIT world has.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// A type of an interface that a stub is to provide stands elsewhere in the app too.
+    /// Another import or export of the app uses a type of an interface that a stub is to provide.
     #[error(
-        "its import `{interface}` can't have a stub, for its {user} uses the type `{ty}` of it: who is on the other side would \
-         need the same `{interface}`, but the stub is to be inside of the app"
+        "its import `{interface}` can't have a stub, for its {user} uses the type `{ty}` of it: the other side of that would need \
+         the same `{interface}`, but the stub goes inside of the app"
     )]
     SharedStub {
         /// The interface's name.
@@ -49,13 +49,14 @@ pub enum ComposeError {
     /// The stubs for its imports were not generated.
     #[error("its imports can't have stubs")]
     Stub(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The pieces fit, and yet did not make a component.
+    /// The parts fit, and yet did not make a component.
     #[error(transparent)]
     Plug(#[from] PlugError),
-    /// What was made is not valid. This is a mistake in this tool.
+    /// The composed component is not valid. This is a mistake in this tool.
     #[error("the composed component is not valid")]
     InvalidResult(#[source] InputError),
-    /// What was made lacks an import or export of the app, or has another one in its place. This is a mistake in this tool.
+    /// The composed component lacks an import or export of the app, or has another one in its place. This is a mistake in this
+    /// tool.
     #[error(transparent)]
     Changed(#[from] Changed),
 }
@@ -70,7 +71,7 @@ pub struct UnresolvedImports(pub(crate) Vec<Unresolved>);
 pub struct Unresolved {
     /// The import's full name.
     pub name: String,
-    /// Who could provide it.
+    /// Its provider, which is not every WASI 0.2 host.
     pub provider: Provider,
     /// It is an import of the adapter and not of the app.
     pub of_adapter: bool,
@@ -86,7 +87,7 @@ impl UnresolvedImports {
 }
 
 impl ComposeError {
-    /// The same, with `path` as the name of the app's file where the error stands at a place in its text.
+    /// Adds the name of the app's file, `path`, to an error that has a place in its text.
     pub fn in_file(mut self, path: &Path) -> Self {
         if let Self::App(AppError::Input(InputError::Text(error))) = &mut self {
             error.set_path(path);
@@ -97,13 +98,13 @@ impl ComposeError {
 
 impl fmt::Display for UnresolvedImports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (subject, verb) = match self.0.len() {
-            1 => ("one import", "is"),
-            _ => ("some imports", "are"),
+        let (subject, reason) = match self.0.len() {
+            1 => ("one import", "it is"),
+            _ => ("some imports", "they are"),
         };
         write!(
             f,
-            "{subject} would be left over that {verb} not in stable WASI 0.2:"
+            "{subject} would stay unresolved, for {reason} not in stable WASI 0.2:"
         )?;
         for Unresolved {
             name,

@@ -15,7 +15,7 @@ use crate::{
     wire,
 };
 
-/// Returns true if composing has something to do for `app`, of whatever version its MQTT is.
+/// Returns true if `app` imports MQTT, in any version.
 ///
 /// # Errors
 ///
@@ -25,12 +25,12 @@ pub fn imports_mqtt(app: &[u8]) -> Result<bool, ComposeError> {
 }
 
 impl Composer {
-    /// Reports what `app` asks for and what [`compose`](Self::compose) would do with it, by doing it.
+    /// Reports on the imports of `app` and on the outcome of [`compose`](Self::compose), by composing it.
     ///
     /// # Errors
     ///
-    /// Only if `app` is nothing that can be reported on: no valid WebAssembly, or a core module that does not say which
-    /// interfaces it uses. If it is valid and can't be composed, the report says why in [`Inspection::outcome`].
+    /// Only if there is nothing to report on: `app` is no valid WebAssembly, or a core module that does not say which interfaces it
+    /// uses. If it is valid and can't be composed, the report says why in [`Inspection::outcome`].
     pub fn inspect<'a>(&self, app: impl Into<Cow<'a, [u8]>>) -> Result<Inspection, ComposeError> {
         let mut app = App::parse(app.into())?;
         let mut imports = Import::all(&app.component);

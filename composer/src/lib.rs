@@ -12,8 +12,8 @@
 //! # }
 //! ```
 //!
-//! What the app may reach and is given are [`Settings`], which the adapter finds inside of the composition; those of a Spin
-//! application are in its [`Manifest`]:
+//! The hosts that the app may reach, its variables and its environment are [`Settings`], which the adapter finds inside of the
+//! composition; those of a Spin application are in its [`Manifest`]:
 //!
 //! ```no_run
 //! # use spin_mqtt_composer::{Composer, Manifest};
@@ -72,7 +72,7 @@ pub fn compose<'a>(app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, Compose
     Composer::new().compose(app)
 }
 
-/// Reports what [`compose`] would do with `app`; see [`Composer::inspect`].
+/// Reports on `app` and on the outcome of [`compose`]; see [`Composer::inspect`].
 ///
 /// # Errors
 ///

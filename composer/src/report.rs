@@ -1,4 +1,4 @@
-//! What there is to say about a composition and about an app.
+//! Reports on apps and compositions.
 
 mod command_line;
 mod composition;

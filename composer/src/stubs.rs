@@ -1,5 +1,5 @@
-//! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. A call of one
-//! of its functions says on standard error what was called, and traps.
+//! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. Each of its
+//! functions writes its name to standard error, and traps.
 
 mod choose;
 mod module;
@@ -22,12 +22,12 @@ pub(crate) const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The component that exports what `app`, the bytes of a component, imports as `names`: interfaces, and functions at the root.
-/// Of WASI it imports what the reporter needs, and the interfaces whose types the stubs use.
+/// Makes the component that exports the imports `names` of `app`, the bytes of a component: interfaces, and functions at the
+/// root. Of WASI it imports the interfaces that the reporter calls, and those whose types the stubs use.
 ///
 /// # Errors
 ///
-/// If `app` has imports or exports that WIT has no words for.
+/// If `app` has imports or exports that WIT can't express.
 pub(crate) fn component(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
     let mut wiring = Wiring::new();
     let stubs = wiring.add(stubs(app, names)?)?;
@@ -51,12 +51,12 @@ fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
     encode(module::module(&resolve, world), &resolve, world)
 }
 
-/// Adds to the imports of `world` what the stubs call.
+/// Adds the interface of the reporter to the imports of `world`.
 fn import_report(resolve: &mut Resolve, world: WorldId) -> Result<(), Error> {
     let mut names = resolve.package_names.keys();
     if names.any(|name| (&*name.namespace, &*name.name) == ("spin-mqtt", "stubs")) {
         return Err(
-            "it has a package `spin-mqtt:stubs` itself, which is for what is composed in".into(),
+            "it has a package `spin-mqtt:stubs`, a name that is reserved for this tool".into(),
         );
     }
     let package = resolve.push_str("stubs.wit", REPORT_WIT)?;

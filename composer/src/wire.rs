@@ -1,4 +1,4 @@
-//! One component of several: parts, the arguments between them, and the one part that exports.
+//! Composition: several parts, the arguments between them, and the one part that exports become one component.
 
 mod arguments;
 mod mismatch;

@@ -1,4 +1,4 @@
-//! What the library promises of a composition.
+//! The library's promises about compositions.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn module(text: &str) -> Vec<u8> {
     module
 }
 
-/// The same as a component.
+/// The component of [`module`].
 fn component(text: &str) -> Vec<u8> {
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module(text)).unwrap();

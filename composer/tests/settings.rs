@@ -1,4 +1,4 @@
-//! What the library promises of settings: which imports of an app they fill, and what is left.
+//! The library's promises about settings: the imports of an app that they fill, and those that are left.
 
 use spin_mqtt_composer::{
     ComposeError, Composer, MQTT_INTERFACE, Manifest, Provider, Settings, compose, imports_mqtt,
@@ -188,7 +188,7 @@ fn mqtt_of_any_version_is_seen() {
     assert!(imports_mqtt(b"cat").is_err());
 }
 
-/// What the README shows is what works.
+/// The example of the README works.
 #[test]
 fn the_manifest_of_the_readme_is_one() {
     let readme = include_str!("../../README.md");

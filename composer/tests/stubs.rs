@@ -1,4 +1,4 @@
-//! What the library promises of stubs; that they trap, and with which words, is in the end-to-end tests.
+//! The library's promises about stubs. The end-to-end tests call them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use spin_mqtt_composer::{
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-/// What stands behind the worlds of the tests.
+/// The packages that the worlds of the tests use.
 const PACKAGES: &str = r#"
     package wasi:io@0.2.6 {
         interface poll {

@@ -12,15 +12,15 @@ mod tests;
 
 /// The address of a broker, as Spin takes it: `mqtt://host[:port][/path][?key=value&…]`.
 ///
-/// It is parsed once: what is checked and what is connected to are the same value. The grammar is that of a URL, read
+/// It is parsed once: the value that is checked is the value that is connected to. The grammar is that of a URL, read
 /// more strictly where lenience would let one text mean two hosts: the host is a name of ASCII letters, digits, `-` and
 /// `_`, a dotted-decimal IPv4 address or an IPv6 address in brackets, and nothing in it is percent-decoded. White space
 /// around the address is trimmed; the path and the fragment mean nothing and are skipped, as Spin does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// What stands before `://`, in lower case.
+    /// The scheme, before `://`.
     pub scheme: Scheme,
-    /// Whom to connect to.
+    /// The host to connect to.
     pub host: Host,
     /// The TCP port, 1 to 65,535.
     pub port: u16,
@@ -28,24 +28,24 @@ pub struct Address {
     pub username: String,
     /// The password in front of `@`, percent-decoded. Empty if there is none.
     pub password: String,
-    /// `client_id`: who we are to the broker. Spin demands it; here one is made where it is absent or empty.
+    /// `client_id`: the client's name at the broker. Spin demands it; here one is made where it is absent or empty.
     pub client_id: Option<String>,
-    /// `clean_session`: whether the broker forgets us with the connection [MQTT-3.1.2-6]; true unless given. False needs a
-    /// `client_id`.
+    /// `clean_session`: true if the broker is to forget the session when the connection ends [MQTT-3.1.2-6]; true unless given.
+    /// False needs a `client_id`.
     pub clean_session: bool,
     /// `conn_timeout_secs`: how long name lookup and the TCP handshake may take together; 5 s unless given, at most an hour.
     pub connect_timeout: Duration,
     /// `ack_timeout_secs`, our own key: how long a publish waits for the broker; 1 s to an hour, 20 s unless given.
     pub ack_timeout: Duration,
     /// `max_incoming_packet_size_bytes`: the largest packet, without its fixed header, that the broker may send; MQTT's limit
-    /// unless given. Spin's is 10,240; here what a broker sends takes no memory, so that there is no need of one.
+    /// unless given. Spin's is 10,240; here a packet from a broker takes no memory, so that no limit is needed.
     pub max_incoming_packet_size: usize,
     /// `max_outgoing_packet_size_bytes`: the largest packet, all of it, that a publish may make; without a limit of its own
     /// (MQTT's is 268,435,460) unless given. Spin's limit is 10,240.
     pub max_outgoing_packet_size: usize,
 }
 
-/// How the broker is spoken to.
+/// The protocol that the broker speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// `mqtt`: MQTT over TCP.
@@ -75,7 +75,7 @@ impl Scheme {
         }
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns true if the connection is encrypted.
     pub const fn is_tls(self) -> bool {
         matches!(self, Self::Mqtts | Self::Ssl)
     }
@@ -177,7 +177,7 @@ impl FromStr for Address {
     }
 }
 
-/// What stands before and after the last `separator`, an ASCII character. (`str::rsplit_once` weighs ten times as much.)
+/// Splits `text` at the last `separator`, an ASCII character. (`str::rsplit_once` weighs ten times as much.)
 fn split_at_last(text: &str, separator: u8) -> Option<(&str, &str)> {
     let at = text.bytes().rposition(|byte| byte == separator)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
@@ -193,14 +193,14 @@ fn parse_port(digits: &str) -> Result<u16, AddressError> {
     }
 }
 
-/// Why a text is not the address of a broker.
+/// The reasons why a text is not the address of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressError {
     /// There is no `://`.
     NoScheme,
     /// The scheme is none of `mqtt`, `tcp`, `mqtts` and `ssl`.
     Scheme,
-    /// Nothing stands where the host belongs.
+    /// There is no host.
     NoHost,
     /// The host is neither a name nor an IP address.
     Host,
@@ -208,13 +208,13 @@ pub enum AddressError {
     Port,
     /// The user name or password is not UTF-8 once decoded.
     UserInfo,
-    /// The query has a key that nobody knows.
+    /// The query has an unknown key.
     UnknownKey(String),
     /// The value of a key is not of its kind.
     Value {
         /// The key.
         key: String,
-        /// What the value must be.
+        /// The kind of value that the key takes.
         expected: &'static str,
     },
     /// `clean_session=false` without a `client_id` by which the broker could know the session again [MQTT-3.1.3-7].
@@ -222,7 +222,7 @@ pub enum AddressError {
 }
 
 impl AddressError {
-    /// What is wrong and how to mend it. The address itself is not repeated, for it may hold a password.
+    /// The problem and its remedy. The address itself is not repeated, for it may hold a password.
     pub fn message(&self) -> String {
         match self {
             Self::NoScheme => "it has no scheme: write mqtt://host:port".into(),
@@ -235,7 +235,7 @@ impl AddressError {
             Self::Port => "its port is not a number from 1 to 65535".into(),
             Self::UserInfo => "its user name or password is not UTF-8".into(),
             Self::UnknownKey(key) => {
-                // Anything may stand there, from a password to what moves a terminal's cursor.
+                // It may be anything, from a password to characters that move a terminal's cursor.
                 let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
                 match key.len() {
                     1..=64 if key.bytes().all(is_word) => {
@@ -255,7 +255,7 @@ impl AddressError {
 display_message!(AddressError);
 
 impl Address {
-    /// `scheme://host:port`, without what may be secret.
+    /// `scheme://host:port`, without the parts that may be secret.
     pub fn location(&self) -> String {
         let port = decimal(u64::from(self.port));
         let host = match &self.host {

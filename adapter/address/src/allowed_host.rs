@@ -44,9 +44,9 @@ enum PortPattern {
 }
 
 impl AllowedHost {
-    /// Whether a connection to `address` is permitted.
+    /// Returns true if a connection to `address` is permitted.
     ///
-    /// Hosts that are given as names are compared as names, whatever they resolve to, and without regard to case.
+    /// Hosts that are given as names are compared as names, without resolving them and without regard to case.
     pub fn permits(&self, address: &Address) -> bool {
         let scheme = address.scheme.as_str();
         self.scheme.as_deref().is_none_or(|own| own == scheme)
@@ -59,16 +59,16 @@ impl AllowedHost {
             }
     }
 
-    /// Whether this entry can permit a broker at all: whether its scheme is `*` or one that we speak.
+    /// Returns true if this entry can permit a broker at all: if its scheme is `*` or one of MQTT.
     ///
-    /// Others are for someone else to enforce.
+    /// Other entries are for the host to enforce.
     pub fn concerns_mqtt(&self) -> bool {
         self.scheme
             .as_deref()
             .is_none_or(|scheme| matches!(scheme, "mqtt" | "tcp" | "mqtts" | "ssl"))
     }
 
-    /// Whether what it permits may be a name, which has to be looked up, and not an IP address alone.
+    /// Returns true if it may permit a name, which has to be looked up, and not only an IP address.
     pub fn needs_lookup(&self) -> bool {
         match self.host {
             HostPattern::Any | HostPattern::Below(_) | HostPattern::Name(_) => true,
@@ -118,7 +118,7 @@ impl HostPattern {
         if name.contains('*') {
             return Err(EntryError::Wildcard);
         }
-        // What an address cannot be, no entry needs to be.
+        // A host that no address can have needs no entry.
         match (name.parse(), below) {
             (Ok(Host::Name(name)), true) => Ok(Self::Below([".", &name].concat())),
             (Ok(_), true) => Err(EntryError::Wildcard),
@@ -138,7 +138,7 @@ fn ip(host: &Host) -> Option<IpAddr> {
     }
 }
 
-/// Whether two addresses of one family have the same first `prefix` bits.
+/// Returns true if two addresses of one family have the same first `prefix` bits.
 fn same_network(left: IpAddr, right: IpAddr, prefix: u8) -> bool {
     fn same<const N: usize>(left: [u8; N], right: [u8; N], prefix: u8) -> bool {
         let (bytes, bits) = (usize::from(prefix / 8), u32::from(prefix % 8));
@@ -261,7 +261,7 @@ fn known_port(scheme: &str) -> Option<PortPattern> {
     Some(PortPattern::Range(port, u32::from(port) + 1))
 }
 
-/// Why a text is not an entry of `allowed_outbound_hosts`.
+/// The reasons why a text is not an entry of `allowed_outbound_hosts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryError {
     /// It is `insecure:allow-all`.
@@ -274,7 +274,7 @@ pub enum EntryError {
     Scheme,
     /// Something stands in front of an `@`.
     UserInfo,
-    /// Nothing stands where the host belongs.
+    /// There is no host.
     NoHost,
     /// The host is nothing that an entry can name.
     Host,
@@ -291,7 +291,7 @@ pub enum EntryError {
 }
 
 impl EntryError {
-    /// What is wrong and how to mend it.
+    /// The problem and its remedy.
     pub const fn message(self) -> &'static str {
         match self {
             Self::AllowAll => "`insecure:allow-all` is not supported: use `*://*:*`",

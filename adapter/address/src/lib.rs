@@ -1,6 +1,6 @@
 //! Addresses of MQTT brokers, and the permissions to connect to them.
 //!
-//! An [`Address`] is parsed once: what is checked and what is connected to are the same value. An [`AllowedHost`] is one entry
+//! An [`Address`] is parsed once: the value that is checked is the value that is connected to. An [`AllowedHost`] is one entry
 //! of Spin's `allowed_outbound_hosts` and says whether it permits an address. An entry may be a [`Template`] over the
 //! application's [variables](is_variable_name): it becomes an entry once their values are known, and a value can fill a place
 //! in it, but never change its form.

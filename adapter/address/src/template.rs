@@ -26,7 +26,7 @@ impl<'a> Template<'a> {
     ///
     /// # Errors
     ///
-    /// If a `{{` has no `}}`, or what stands between them is no [name](is_variable_name).
+    /// If a `{{` has no `}}`, or if there is no [name](is_variable_name) between them.
     pub fn new(text: &'a str) -> Result<Self, TemplateError> {
         let template = Self { text };
         template.parts().try_for_each(|part| part.map(drop))?;
@@ -41,7 +41,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// The text with the value of each variable in its place.
+    /// Fills each place of the text with the value of its variable.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl<'a> Template<'a> {
         self.fill(|name| value(name).ok_or(Unresolved::Unset(name)))
     }
 
-    /// The same for an entry of `allowed_outbound_hosts`, where a value fills a place but changes no shape: it is part of a
+    /// Does the same for an entry of `allowed_outbound_hosts`, where a value fills a place but changes no form: it is part of a
     /// host name, an IP address (IPv6 in brackets) or a number. A `*`, a `/`, a list or a range of ports in a value would
     /// permit more than the entry's author meant.
     ///
@@ -127,7 +127,7 @@ fn split_before(text: &str, pair: [u8; 2]) -> Option<(&str, &str)> {
     text.split_at_checked(at)
 }
 
-/// Whether `value` is part of a name or a number, or an IP address.
+/// Returns true if `value` is part of a name or a number, or an IP address.
 fn fits_entry(value: &str) -> bool {
     let plain = value
         .bytes()
@@ -142,7 +142,7 @@ fn fits_entry(value: &str) -> bool {
     (1..=MAX_ENTRY_VALUE).contains(&value.len()) && (plain && dots_within || ipv6)
 }
 
-/// Whether `name` can name a variable: lower-case letters, digits and single `_`, from a letter to a letter or digit.
+/// Returns true if `name` can name a variable: lower-case letters, digits and single `_`, from a letter to a letter or digit.
 pub fn is_variable_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -157,17 +157,17 @@ pub fn environment_name(name: &str) -> String {
     ["SPIN_VARIABLE_", &name.to_ascii_uppercase()].concat()
 }
 
-/// Why a text is not a template.
+/// The reasons why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// A `{{` without its `}}`.
     Unmatched,
-    /// What stands between `{{` and `}}` is no name of a variable.
+    /// The text between `{{` and `}}` is no name of a variable.
     Name(String),
 }
 
 impl TemplateError {
-    /// What is wrong and how to mend it.
+    /// The problem and its remedy.
     pub fn message(&self) -> String {
         match self {
             Self::Unmatched => "a `{{` has no `}}`".into(),
@@ -189,19 +189,19 @@ impl fmt::Display for TemplateError {
 
 impl core::error::Error for TemplateError {}
 
-/// Why a template's places could not be filled. Values are not named, for they may be secret.
+/// The reasons why a template's places could not be filled. They do not name values, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unresolved<'a> {
     /// The variable of this name has no value.
     Unset(&'a str),
-    /// The value of the variable of this name would change the shape of an entry.
+    /// The value of the variable of this name would change the form of an entry.
     Unfit(&'a str),
     /// With the value of the variable of this name the text would be longer than 1 MiB.
     TooLong(&'a str),
 }
 
 impl Unresolved<'_> {
-    /// What is wrong and how to mend it.
+    /// The problem and its remedy.
     pub fn message(&self) -> String {
         match self {
             Self::Unset(name) => [

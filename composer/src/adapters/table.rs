@@ -1,4 +1,4 @@
-//! The adapters, in one table: the build script makes what stands here, and the composer has it inside.
+//! The table of adapters: the build script builds them, and the composer embeds them.
 
 /// Spin's MQTT, as the Spin SDKs 3 to 5 import it.
 pub const MQTT_INTERFACE: &str = "fermyon:spin/mqtt@2.0.0";
@@ -16,13 +16,13 @@ pub const SETTINGS_INTERFACE: &str = "spin-mqtt:settings/settings@0.1.0";
 pub struct Entry {
     /// The interface that decides which apps it is for: the one of MQTT.
     pub interface: &'static str,
-    /// Its world in `wit`, whose name its file has as well.
+    /// Its world in `wit`, which also names its file.
     pub world: &'static str,
     /// The package that cargo builds it from.
     pub package: &'static str,
-    /// All that it exports, in its order: [`interface`](Self::interface), and what an app may import beside it.
+    /// Its exports, in its order: [`interface`](Self::interface), and others that an app may import.
     pub exports: &'static [&'static str],
-    /// The interfaces that it may import: the settings, and of WASI what every host has of the version that it is for.
+    /// The interfaces that it may import: the settings, and those of WASI that every host of its version has.
     pub needs: &'static [&'static str],
 }
 

@@ -13,7 +13,7 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Where to write it; `-` for the standard output.
+    /// The file to write; `-` for the standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 

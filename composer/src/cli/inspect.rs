@@ -33,7 +33,7 @@ pub(super) struct Options {
     #[command(flatten)]
     plug: PlugOptions,
 
-    /// What to print: the report, as text or JSON, or a picture of the composition, for Graphviz (dot) or Mermaid.
+    /// The output: the report, as text or JSON, or a picture of the composition, for Graphviz (dot) or Mermaid.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -42,7 +42,7 @@ pub(super) struct Options {
     )]
     format: Format,
 
-    /// The same as `--format json`.
+    /// Short for `--format json`.
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
@@ -63,7 +63,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     if input::is_manifest(app) {
         let app = app.display();
         bail!(Usage(format!(
-            "`{app}` is a manifest: give a component's file, or what `compose` made of it"
+            "`{app}` is a manifest: give the file of a component, or of a composition"
         )));
     }
     let settings = options.settings.settings()?;
@@ -91,13 +91,13 @@ pub(super) fn run(options: &Options) -> Result<()> {
         Format::Mermaid => graph::mermaid(&mut out, drawn(&inspection, app)?),
     };
     match written {
-        // Whoever read it has seen enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
     }
 }
 
-/// What there is to draw.
+/// The graph to draw.
 fn drawn<'a>(inspection: &'a Inspection, app: &Path) -> Result<&'a Graph> {
     let reason = match (&inspection.graph, &inspection.outcome) {
         (Some(graph), _) => return Ok(graph),
@@ -107,7 +107,7 @@ fn drawn<'a>(inspection: &'a Inspection, app: &Path) -> Result<&'a Graph> {
     Err(reason).with_context(|| format!("there is no composition of `{}` to draw", app.display()))
 }
 
-/// The report and how to run what it is about.
+/// The report, and the commands that run the composition.
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
@@ -132,7 +132,7 @@ fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result
     writeln!(out)
 }
 
-/// A reason of more than one line, none of which can pass for one of the report's own: names in it are the file's.
+/// Indents a reason of several lines, so that none can pass for one of the report's own: it may quote names of the file.
 fn indented(reason: &impl std::fmt::Display) -> String {
     plain(&reason.to_string()).replace('\n', "\n  ")
 }
@@ -210,20 +210,20 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     }
 }
 
-/// What it needs of the network and the environment.
+/// Writes the requirements on the network and the environment.
 fn requirements(out: &mut impl Write, requirements: &Requirements) -> io::Result<()> {
     let network = [
         (
             requirements.brokers,
-            "connections to brokers: to what it may reach",
+            "connections to the brokers that it may reach",
         ),
         (
             requirements.own_sockets,
-            "the app's own connections, by wasi:sockets: to what the host allows",
+            "the app's own connections, by wasi:sockets, to all that the host allows",
         ),
         (
             requirements.http_client,
-            "the app's HTTP requests, by wasi:http: to what the host allows",
+            "the app's HTTP requests, by wasi:http, to all that the host allows",
         ),
         (requirements.name_lookup, "lookup of names"),
     ];
@@ -251,7 +251,7 @@ fn requirements(out: &mut impl Write, requirements: &Requirements) -> io::Result
     ) {
         (true, _) => writeln!(
             out,
-            "  what the app asks for: it imports wasi:cli/environment"
+            "  any variable that the app reads: it imports wasi:cli/environment"
         ),
         (false, true) => writeln!(out, "  nothing"),
         (false, false) => Ok(()),
@@ -273,7 +273,7 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
     let Some(settings) = settings else {
         return Ok(());
     };
-    // Elsewhere it is what a composition needs.
+    // A composition has them among its requirements.
     let unset = match inspection.requirements {
         None => settings.unset_variables().map(unset).collect(),
         Some(_) => Vec::new(),

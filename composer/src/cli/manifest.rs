@@ -1,4 +1,4 @@
-//! `compose spin.toml`: which components, from which files, into which.
+//! `compose spin.toml`: the choice of components, and their files.
 
 use std::{
     fs, mem,
@@ -64,7 +64,7 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
             Some(output) if !options.manifest.all => output.clone(),
             _ => {
                 let output = folder.join(file_name(target.id)?);
-                // The user did not name it, and whoever made the folder may have made it a link to anywhere.
+                // The user did not name it, and the author of the folder may have made it a link to anywhere.
                 let made_up = [
                     Some(output.as_path()),
                     options.manifest.all.then_some(&*folder),
@@ -144,7 +144,7 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// The name of the file for the component `id`, which is whatever the manifest's author made it.
+/// The name of the file for the component `id`, a text that the manifest's author chose freely.
 fn file_name(id: &str) -> Result<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.is_empty() || !id.bytes().all(plain) {
@@ -155,7 +155,7 @@ fn file_name(id: &str) -> Result<String> {
     Ok(format!("{id}.composed.wasm"))
 }
 
-/// Where the components are.
+/// The places of the components.
 struct Sources<'a> {
     /// The manifest's.
     folder: &'a Path,
@@ -163,7 +163,7 @@ struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// The components to compose, and why others are passed over of which that is not plain.
+    /// The components to compose, and the reasons for passing over others.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
         let inline = self.manifest.inline_components();
         // With a source it is plain whose that is, for the others can't have one.
@@ -206,7 +206,7 @@ impl<'a> Sources<'a> {
                     skipped.push(format!("the component `{id}` imports no MQTT"));
                 }
                 Ok(false) => {}
-                // It is for someone else to say what is wrong with what may have nothing to do with MQTT.
+                // It may have nothing to do with MQTT, so that it is no error here.
                 Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
@@ -220,7 +220,7 @@ impl<'a> Sources<'a> {
             )
         }));
         match targets.len() {
-            // What must be fetched is the likely one, if nothing else is.
+            // If no local component imports MQTT, then likely one that must be fetched does.
             0 if !remotes.is_empty() => {
                 remotes.append(&mut skipped);
                 if remotes.len() < self.manifest.components().count() {

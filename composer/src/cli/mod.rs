@@ -32,10 +32,10 @@ Examples:
   compose app.wasm -o out.wasm         write out.wasm
   compose app.wasm --allow-host mqtt://mq.example.com:1883
                                        the same, for an app that may reach this broker alone
-  compose spin.toml                    write <component>.composed.wasm, with what the manifest permits and gives it
+  compose spin.toml                    write <component>.composed.wasm, with the permissions and variables of the manifest
   compose spin.toml --all -o out       do so for each component that needs it
   compose - -o - < app.wasm | wasm-tools component wit
-  compose inspect app.wasm             show what would be plugged, and how to run the result
+  compose inspect app.wasm             show the imports that would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
 
 An app whose file is named as a command is given as `./inspect`.";
@@ -84,13 +84,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what an app exports and imports, what would be plugged, what the result needs, and how to run it.
+    /// Show the exports and imports of an app, the ones that would be plugged, the requirements of the result, and how to run it.
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(inspect::Options),
     /// Write the adapter alone, for use with `wac plug`.
     #[command(after_help = ADAPTER_EXAMPLES)]
     Adapter(adapter::Options),
-    /// Print what makes a shell complete this command.
+    /// Print the completions of this command for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(documents::Completions),
     /// Write the man pages of this command.
@@ -108,7 +108,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Completions(options)) => documents::completions(options, Cli::command()),
         Some(Command::Man(options)) => documents::man(options, Cli::command()),
     };
-    // The libraries beneath assert what they believe of their input, and an input may be anyone's.
+    // The libraries beneath have assertions about their input, and an input may be anyone's.
     let done = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(anyhow!(
             "a check inside of compose failed, and nothing was written; please report it, with the lines above and the input"

@@ -7,24 +7,24 @@ use spin_mqtt_composer::WasiVersion;
 
 use super::settings::SettingsOptions;
 
-/// The options of what to plug in, and of what may remain.
+/// The options of plugging, which `compose` and `inspect` share.
 #[derive(Debug, Args)]
 pub(super) struct PlugOptions {
     /// Use the component in FILE in place of the embedded adapter.
     #[arg(long, value_name = "FILE")]
     pub(super) adapter: Option<PathBuf>,
 
-    /// Let imports remain that are neither plugged nor in stable WASI 0.2.
+    /// Let imports stay unresolved that are neither plugged nor in stable WASI 0.2.
     #[arg(long)]
     pub(super) allow_unresolved: bool,
 
-    /// Fill such imports with stubs: a call of one says on standard error what was called, and traps. For apps whose SDK imports
-    /// what they do not use.
+    /// Fill such imports with stubs: a call of one writes the name of the function to standard error, and traps. For apps whose SDK
+    /// imports interfaces that they do not use.
     #[arg(long)]
     pub(super) stub_unresolved: bool,
 
-    /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
-    /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
+    /// Bring all imports of WASI 0.2 to this version, for hosts that do not match versions: `0.2.x`; `lowest`, the first that has
+    /// everything that is used; or `keep`, to leave each at its own.
     #[arg(long, value_name = "VERSION", default_value = "lowest")]
     pub(super) wasi: WasiVersion,
 }
@@ -36,12 +36,11 @@ pub(super) struct ComposeOptions {
     #[arg(value_name = "APP", required = true)]
     pub(super) app: Option<PathBuf>,
 
-    // All that is too much, so that the message about it can be ours: clap takes it for a subcommand. Completions would show a
-    // doc comment.
+    // Further arguments, for a message about them: clap would take them for a subcommand. Completions would show a doc comment.
     #[arg(hide = true)]
     pub(super) more: Vec<PathBuf>,
 
-    /// Where to write the result; `-` for the standard output [default: APP with the ending .composed.wasm; with a manifest,
+    /// The file to write; `-` for the standard output [default: APP with the ending .composed.wasm; with a manifest,
     /// the component's id with this ending, beside the manifest].
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -49,7 +48,7 @@ pub(super) struct ComposeOptions {
     #[command(flatten)]
     pub(super) plug: PlugOptions,
 
-    /// Print no summary, and so none of its notes either, such as on secrets that stand in the file.
+    /// Print no summary, and none of its notes, such as those on secrets in the file.
     #[arg(short, long)]
     pub(super) quiet: bool,
 

@@ -1,4 +1,4 @@
-//! What the user reads.
+//! Messages to the user.
 
 use std::borrow::Cow;
 
@@ -12,15 +12,16 @@ pub(super) const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const CYAN: Style = AnsiColor::Cyan.on_default().bold();
 
-/// In place of a command line.
+/// The text in place of a command line.
 pub(super) const LIBRARY: &str =
     "it is a library: it exports neither wasi:http/incoming-handler nor wasi:cli/run";
 
-/// How much is told of an error: lines, and characters of each. It may quote the input, in which a line has no end.
+/// The most lines of an error that are printed, and the most characters of each. It may quote the input, in which a line may
+/// have any length.
 const MAX_LINES: usize = 100;
 const MAX_LINE: usize = 2000;
 
-/// Prints an error, its causes, and what to do about it if there is something to say.
+/// Prints an error, its causes, and advice if there is some.
 pub(super) fn error(error: &anyhow::Error) {
     eprintln!(
         "{RED}error{RED:#}: {}",
@@ -60,8 +61,8 @@ fn shortened_line(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` with escapes in the place of control characters but newlines: names of files, ids and entries are others' texts,
-/// and not to steer the terminal.
+/// Escapes the control characters of `text` but newlines: names of files, ids and entries are others' texts, and must not steer
+/// the terminal.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let steers = |c: char| c.is_control() && c != '\n';
     if !text.contains(steers) {
@@ -74,12 +75,12 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
-/// The same for a text that is to be one line.
+/// Does the same for a text that is to be one line.
 pub(super) fn plain_line(text: &str) -> String {
     plain(text).replace('\n', "\\n")
 }
 
-/// What to do about an error.
+/// The advice on an error.
 fn help(error: &ComposeError) -> Option<&'static str> {
     match error {
         ComposeError::Unresolved(unresolved) => {
@@ -87,9 +88,9 @@ fn help(error: &ComposeError) -> Option<&'static str> {
             Some(match can_be_stubs.any(|it| it) {
                 true => {
                     "if the app does not use them, fill them with stubs, `--stub-unresolved`; for a host that has them, let \
-                     them remain with `--allow-unresolved`"
+                     them stay with `--allow-unresolved`"
                 }
-                false => "for a host that has them, let them remain with `--allow-unresolved`",
+                false => "for a host that has them, let them stay with `--allow-unresolved`",
             })
         }
         ComposeError::WasiLacks(_) => {

@@ -1,4 +1,4 @@
-//! The options for what is composed in: permissions, variables, environment, client ids, reuse of connections.
+//! The options of the settings: permissions, variables, environment, client ids, reuse of connections.
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
@@ -10,8 +10,8 @@ use super::usage::Usage;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsOptions {
-    /// Let the app reach the brokers that ENTRY names (scheme://host:port) and no others; repeatable. It does not bind what the
-    /// app reaches without the adapter: by wasi:http, or by sockets of its own.
+    /// Let the app reach the brokers that ENTRY names (scheme://host:port) and no others; repeatable. It does not govern the hosts
+    /// that the app reaches without the adapter: by wasi:http, or by sockets of its own.
     #[arg(long, value_name = "ENTRY")]
     allow_host: Vec<String>,
 
@@ -36,7 +36,7 @@ pub(super) struct SettingsOptions {
     no_reuse: bool,
 }
 
-/// Those that a manifest does not replace.
+/// The options that a manifest does not replace.
 #[derive(Debug, Args)]
 struct Values {
     /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; without one,
@@ -50,7 +50,7 @@ struct Values {
 }
 
 impl SettingsOptions {
-    /// The option that says what may be reached, if there is one.
+    /// The option that sets permissions, if one is given.
     pub(super) fn permission(&self) -> Option<&'static str> {
         match (self.deny_all, self.allow_host.is_empty()) {
             (true, _) => Some("--deny-all"),
@@ -59,12 +59,13 @@ impl SettingsOptions {
         }
     }
 
-    /// The names and values of `--variable`, with a manifest: it declares them, so that each needs a value.
+    /// The names and values of `--variable` with a manifest, which declares the variables, so that each needs a value.
     pub(super) fn values(&self) -> Result<Vec<(String, String)>> {
         pairs("--variable", &self.values.variable)
     }
 
-    /// The same without a manifest: what has no value is declared, and gets one where the app runs.
+    /// The names and values of `--variable` without a manifest. One without a value is declared, and gets a value where the app
+    /// runs.
     fn variables(&self) -> Result<Vec<(String, Option<String>)>> {
         let variable = |text: &String| match text.split_once('=') {
             Some((name, value)) if !name.is_empty() => {
@@ -89,8 +90,7 @@ impl SettingsOptions {
         Ok(pairs)
     }
 
-    /// What an app is composed with for which there is no manifest: a variable is the application's, and under the same
-    /// name the component's.
+    /// The settings of an app without a manifest: a variable is the application's, and under the same name the component's.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new();
         if self.permission().is_some() {
@@ -105,7 +105,7 @@ impl SettingsOptions {
         self.add_to(settings)
     }
 
-    /// Adds what goes with a manifest as well: the environment, before the manifest's own, and the client ids.
+    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids and reuse.
     pub(super) fn add_to(&self, settings: Settings) -> Result<Settings> {
         let settings = self
             .environment()?
@@ -119,8 +119,8 @@ impl SettingsOptions {
     }
 }
 
-/// Why the environment variable `name` is of no use when it is composed in, if it is one that gives a variable its value:
-/// the adapter asks the host for those.
+/// The reason why the environment variable `name` has no effect when it is composed in, if it is one that gives a variable its
+/// value: the adapter asks the host for those.
 pub(super) fn of_host(name: &str) -> Option<String> {
     let variable = name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase();
     Some(format!(
@@ -138,7 +138,7 @@ pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Compo
     })
 }
 
-/// Takes `NAME=VALUE` apart. What is not of this form is not shown, for it may be a secret that went astray.
+/// Takes each `NAME=VALUE` apart. A text of another form is not shown, for it may be a misplaced secret.
 fn pairs(option: &str, texts: &[String]) -> Result<Vec<(String, String)>> {
     texts
         .iter()

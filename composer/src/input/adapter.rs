@@ -1,4 +1,4 @@
-//! The component that is plugged in.
+//! The adapter: the component that is plugged in.
 
 use std::{borrow::Cow, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
     wire::{Argument, Mismatch, PlugError, Side, Wiring, check},
 };
 
-/// Why a component can't be used as the adapter.
+/// The reasons why a component can't be used as the adapter.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AdapterError {
@@ -26,18 +26,18 @@ pub enum AdapterError {
     /// It does not export the interface.
     #[error("it does not export `{MQTT_INTERFACE}`; {}", list(.exports))]
     NoExport {
-        /// What it exports.
+        /// Its exports.
         exports: Vec<String>,
     },
-    /// It does not import the settings, and there are some.
+    /// It does not import the settings, and there are some to compose in.
     #[error(
-        "it takes no settings, and permissions, variables, an environment, unique client ids or no reuse are to be composed in"
+        "it takes no settings, so that permissions, variables, an environment, unique client ids and no reuse can't be composed in"
     )]
     NoSettings,
     /// The settings were not generated or plugged in. This is a mistake in this tool.
     #[error("the settings were not plugged into it")]
     Configure(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It exports an interface of that name which is another one.
+    /// Its interface of that name has other types.
     #[error("it exports a `{interface}` that is not Spin's: {0}", interface = .0.interface)]
     Mismatch(Box<Mismatch>),
     /// It has an import or export that no WIT world has.
@@ -49,7 +49,7 @@ pub enum AdapterError {
 }
 
 impl AdapterError {
-    /// The same, with `path` as the name of the adapter's file where the error stands at a place in its text.
+    /// Adds the name of the adapter's file, `path`, to an error that has a place in its text.
     pub fn in_file(mut self, path: &Path) -> Self {
         if let Self::Input(InputError::Text(error)) = &mut self {
             error.set_path(path);
@@ -61,7 +61,7 @@ impl AdapterError {
 fn list(exports: &[String]) -> String {
     match exports {
         [] => "it exports nothing".to_owned(),
-        exports => format!("what it exports is `{}`", exports.join("`, `")),
+        exports => format!("it exports `{}`", exports.join("`, `")),
     }
 }
 
@@ -105,10 +105,10 @@ impl Adapter {
     }
 
     /// Its interface of MQTT as a side of a comparison, for which it is added to `both`.
-    fn side(&self, who: &'static str, both: &mut Wiring) -> Result<Side<'_>, AdapterError> {
+    fn side(&self, name: &'static str, both: &mut Wiring) -> Result<Side<'_>, AdapterError> {
         let part = both.add(self.bytes.to_vec())?;
         Ok(Side {
-            who,
+            name,
             component: &self.component,
             item: self.export()?,
             kind: both.export(part, EMBEDDED.interface()),
@@ -121,7 +121,7 @@ impl Adapter {
         Ok(Self { bytes, component })
     }
 
-    /// The adapter with `settings` inside. One that takes none is left as it is if they decide nothing.
+    /// Plugs `settings` into the adapter. One that takes none is left as it is if they decide nothing.
     pub(crate) fn configure(&self, settings: &Settings) -> Result<Self, AdapterError> {
         if self.component.import(SETTINGS_INTERFACE).is_none() {
             return if *settings == Settings::default() {

@@ -84,7 +84,7 @@ impl App {
         Err(AppError::NoMqtt)
     }
 
-    /// Returns true if the app imports MQTT, of whatever version.
+    /// Returns true if the app imports MQTT in any version.
     pub(crate) fn imports_mqtt(&self) -> bool {
         let mut imports = self.component.imports();
         imports.any(|(name, _)| MqttName::of(name).is_some())

@@ -9,14 +9,14 @@ use crate::types::{
     limits::{MAX_INPUT_SIZE, MAX_TEXT_SIZE},
 };
 
-/// Whether checked bytes are a component or a core module.
+/// The kind of a binary: component or core module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Component,
     Module,
 }
 
-/// Turns WebAssembly text into a binary, leaves a binary as it is, and says which kind it is.
+/// Turns WebAssembly text into a binary, leaves a binary as it is, and returns its kind.
 pub(crate) fn decode(input: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, Kind), InputError> {
     if input.is_empty() {
         return Err(InputError::Empty);
@@ -53,7 +53,7 @@ pub(crate) fn decode(input: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, Kind), Inpu
     }
 }
 
-/// Whether `input` begins as WebAssembly text does: with a parenthesis or a comment.
+/// Returns true if `input` begins as WebAssembly text does: with a parenthesis or a comment.
 fn looks_like_text(input: &[u8]) -> bool {
     let text = input
         .strip_prefix(b"\xef\xbb\xbf")

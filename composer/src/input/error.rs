@@ -1,4 +1,4 @@
-//! The errors of apps that can't be composed, whatever they would be composed with.
+//! The errors of apps that can't be composed with any adapter.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::{
     wire::producers::TOOL_NAME,
 };
 
-/// Why an app can't have the adapter plugged in.
+/// The reasons why no adapter can be plugged into an app.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppError {
@@ -19,7 +19,7 @@ pub enum AppError {
     /// The bytes are a core module that can't be made a component.
     #[error(transparent)]
     Componentize(#[from] ComponentizeError),
-    /// Nothing in it asks for MQTT.
+    /// It does not import MQTT.
     #[error("it imports no MQTT interface: there is nothing to plug `{MQTT_INTERFACE}` into")]
     NoMqtt,
     /// It uses the async interface of spin-sdk 6 and later.
@@ -38,10 +38,10 @@ pub enum AppError {
         /// The import's full name.
         import: String,
     },
-    /// Another interface refers to a type of the MQTT interface. Its provider would have to have the same MQTT.
+    /// Another interface refers to a type of the MQTT interface, so that its other side would need the same MQTT.
     #[error(
-        "its {user} uses the type `{ty}` of `{MQTT_INTERFACE}`: who is on the other side would need the same MQTT, but the \
-         adapter is to be inside of the app"
+        "its {user} uses the type `{ty}` of `{MQTT_INTERFACE}`: the other side of it would need the same MQTT, but the adapter goes \
+         inside of the app"
     )]
     Shared {
         /// The import or export that refers to it.
@@ -63,7 +63,7 @@ pub enum AppError {
     AlreadyPlugged,
 }
 
-/// Why a core module can't be made a component.
+/// The reasons why a core module can't be made a component.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ComponentizeError {
@@ -73,8 +73,8 @@ pub enum ComponentizeError {
          not built with a Spin SDK of version 3 to 5"
     )]
     NoComponentType,
-    /// It has no `component-type` section and imports MQTT by name, and what else it imports or exports, or the type of it, is
-    /// not known here.
+    /// It has no `component-type` section and imports MQTT by name, and another import or export, or the type of one, is not known
+    /// here.
     #[error(
         "it is a core module that does not describe its interfaces (it has no `component-type` section); such a module may \
          import functions of `{MQTT_INTERFACE}` and `{VARIABLES_INTERFACE}`, as the canonical ABI has them, WASI preview 1, and \
@@ -97,10 +97,10 @@ pub enum ComponentizeError {
     UnsupportedBindgen {
         /// The section's name, in which wit-bindgen writes its version.
         section: String,
-        /// What is wrong with it.
+        /// The problem with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What the module says in its `component-type` section does not fit what it imports and exports.
+    /// Its `component-type` section does not fit its imports and exports.
     #[error("it is a core module that does not match its own description of its interfaces")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What the input was before it became a component.
+/// The form of the input, before it became a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -23,17 +23,17 @@ use crate::{
     types::{Bodies, Component, InputError, limits::MAX_DESCRIPTIONS, validate},
 };
 
-/// How the names of those custom sections begin in which wit-bindgen tells a module's component-level types.
+/// The start of the names of the custom sections in which wit-bindgen describes a module's component-level types.
 const COMPONENT_TYPE: &str = "component-type";
 
-/// Makes a component of the core module `module`. Returns its bytes, the same parsed, and what the module was.
+/// Makes a component of the core module `module`. Returns its bytes, the same parsed, and the form of the module.
 pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<(Vec<u8>, Component, Form), AppError> {
     let mut sections = Vec::new();
     let mut imports_mqtt = false;
     let mut imports_itself = false;
     let mut command = false;
     let mut run = None;
-    // What it exports of an interface, of which but one is known here.
+    // An export of an interface, of which only one is known here.
     let mut unknown = None;
     validate(&module, Bodies::Validate, |_, payload| {
         match payload {
@@ -101,9 +101,9 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<(Vec<u8>, Component,
         false => (Form::ReactorModule, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     };
     let encode = || {
-        // Given the module as it is, the encoder does the same, and all the while holds what may be large up to four times:
-        // as given, without its description, with more producers, and once more while that grows. So it gets the description
-        // alone, and then a module that it has nothing to do to.
+        // Given the module as it is, the encoder does the same, and holds a module that may be large up to four times: as given,
+        // without its description, with more producers, and once more while that grows. So it gets the description alone, and
+        // then a module in which it has nothing to change.
         let (undescribed, Bindgen { producers, .. }) = metadata::decode(&module)?;
         let mut module = undescribed.unwrap_or(module.into_owned());
         if let Some(producers) = producers {
@@ -166,7 +166,7 @@ fn check_metadata(data: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + 
         InputError::Invalid(source) => source.into(),
         error => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;
-    // A module that holds nothing but this section: what fails now is the section.
+    // A module that holds nothing but this section: if this fails, it is due to the section.
     let mut module = Module::HEADER.to_vec();
     CustomSection {
         name: COMPONENT_TYPE.into(),

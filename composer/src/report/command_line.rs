@@ -1,4 +1,4 @@
-//! How to run a component.
+//! The command lines that run a component.
 
 use std::borrow::Cow;
 
@@ -18,8 +18,8 @@ pub enum Runner {
     Run,
 }
 
-/// How hosts run a component, with all that it imports and needs: `wasmtime`, and `jco` on Node.js, which gives a component
-/// all that its own process has.
+/// The commands that run a component with all that it requires: `wasmtime`, and `jco` on Node.js, which gives a component all
+/// that its own process has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     runner: Runner,
@@ -31,8 +31,8 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// How to run `component`, which has these `requirements`; `None` if it exports nothing that `wasmtime` runs, that is, if it is a
-    /// library, or if it imports what not every WASI 0.2 host has.
+    /// The commands for `component`, which has these `requirements`; `None` if it exports nothing that `wasmtime` runs, that is, if
+    /// it is a library, or if not every WASI 0.2 host has all of its imports.
     pub(crate) fn of(component: &Component, requirements: &Requirements) -> Option<Self> {
         if Import::all(component)
             .iter()
@@ -103,7 +103,7 @@ impl CommandLine {
             .collect()
     }
 
-    /// The same for `jco`, to whose environment the variables are added.
+    /// `jco` and its arguments, for the same component. `env` gives it the variables that must be set.
     pub fn jco_arguments(&self, path: &str) -> Vec<String> {
         let values = self.unset.iter().map(|name| format!("{name}=VALUE"));
         let values: Vec<String> = values.collect();
@@ -116,12 +116,12 @@ impl CommandLine {
         env.into_iter().chain(values).chain(jco).collect()
     }
 
-    /// [`arguments`](Self::arguments) as a line for a shell, with what needs it in quotes.
+    /// [`arguments`](Self::arguments) as a line for a shell, quoted where necessary.
     pub fn shell(&self, path: &str) -> String {
         line(&self.arguments(path))
     }
 
-    /// [`jco_arguments`](Self::jco_arguments) as a line for a shell, with what needs it in quotes.
+    /// [`jco_arguments`](Self::jco_arguments) as a line for a shell, quoted where necessary.
     pub fn jco_shell(&self, path: &str) -> String {
         line(&self.jco_arguments(path))
     }
@@ -253,9 +253,9 @@ mod tests {
 
     #[test]
     fn wasmtime_does_not_run_what_needs_more_than_wasi() {
-        let leftover = "(import \"fermyon:spin/key-value@2.0.0\" (func))";
+        let unresolved = "(import \"fermyon:spin/key-value@2.0.0\" (func))";
         assert_eq!(
-            line(&format!("(component {leftover} {RUN})"), "a.wasm"),
+            line(&format!("(component {unresolved} {RUN})"), "a.wasm"),
             None
         );
     }

@@ -1,4 +1,4 @@
-//! What came of composing an app.
+//! The result of composing an app.
 
 use std::fmt;
 
@@ -37,12 +37,12 @@ impl Composition {
         self.bytes
     }
 
-    /// What the app was.
+    /// The form in which the app came.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// What the host must provide, in the order of the file.
+    /// The imports that the host must provide, in the order of the file.
     pub fn imports(&self) -> Vec<Import> {
         Import::all(&self.component)
     }
@@ -74,34 +74,34 @@ impl Composition {
         Some(self.wasi.as_ref()?.patch)
     }
 
-    /// What of WASI no lower version has, so that it had to be this one.
+    /// The functions and types of WASI that no lower version has.
     pub fn wasi_reasons(&self) -> &[WasiItem] {
         self.wasi.as_ref().map_or(&[], |wasi| &wasi.reasons)
     }
 
-    /// The settings that are inside, those of an adapter that was [given](crate::Composer::adapter) included; `None` if that one
+    /// The settings that are inside, also those of an adapter that was [given](crate::Composer::adapter); `None` if that one
     /// takes none.
     pub fn settings(&self) -> Option<&Settings> {
         self.settings.as_ref()
     }
 
     /// The imports of the app, without versions, by which it reaches hosts itself and not through the adapter: those of
-    /// WASI's HTTP client and sockets. What it does with them no list of allowed hosts binds.
+    /// WASI's HTTP client and sockets. No list of allowed hosts governs them.
     pub fn ungoverned_imports(&self) -> &[String] {
         &self.ungoverned
     }
 
-    /// What it needs of the network and of the environment.
+    /// The requirements on the network and the environment.
     pub fn requirements(&self) -> &Requirements {
         &self.requirements
     }
 
-    /// Which component inside serves which import of which.
+    /// The components inside, and who serves whom.
     pub fn graph(&self) -> Option<Graph> {
         Graph::of(self.component())
     }
 
-    /// How to run it with `wasmtime`; `None` if it is a library, or has [unresolved imports](Self::unresolved).
+    /// The command that runs it; `None` if it is a library, or has [unresolved imports](Self::unresolved).
     pub fn command_line(&self) -> Option<CommandLine> {
         CommandLine::of(&self.component, &self.requirements)
     }

@@ -13,23 +13,23 @@ use crate::{
     types::{Definition, Outline},
 };
 
-/// How many instances are gone through at most. A composition has five, and one that is hostile has any number.
+/// The most instances that are visited. A composition has five, and a hostile one any number.
 const MAX_INSTANCES: usize = 1000;
 
-/// How many definitions are gone through at most, those of a component once for each instance of it.
+/// The most definitions that are visited, those of a component once for each instance of it.
 const MAX_DEFINITIONS: usize = 1_000_000;
 
 /// The name of the part that stands for the host.
 const HOST: &str = "host";
 
-/// The components in a composition, and who serves whom.
+/// The components in a composition, and the imports by which they serve each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Graph {
-    /// What the components are: `host` is the first, though it is none; then as they are instantiated, such as `settings`,
-    /// `adapter`, `app`.
+    /// The names of the components: first `host`, which stands for the host; then, in the order of their instantiation, such as
+    /// `settings`, `adapter`, `app`.
     pub parts: Vec<String>,
-    /// Who serves whom, in the order of the file.
+    /// The imports and their providers, in the order of the file.
     pub edges: Vec<Edge>,
 }
 
@@ -37,9 +37,9 @@ pub struct Graph {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Edge {
-    /// Who imports, as an index of [`Graph::parts`].
+    /// The importing component, as an index of [`Graph::parts`].
     pub importer: usize,
-    /// Who serves.
+    /// The component that serves the import, likewise.
     pub provider: usize,
     /// The name of the import; of one that the host serves, the name by which the whole asks for it.
     pub interface: String,
@@ -81,7 +81,7 @@ impl Graph {
 /// The name of the component with the stubs.
 const STUBS: &str = "stubs";
 
-/// Who serves something.
+/// The provider of an item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     /// The host, as this import of the whole.
@@ -90,7 +90,7 @@ enum Source {
     Part(usize),
 }
 
-/// An instance: all that counts is who serves what is in it.
+/// An instance, as the providers of its items.
 #[derive(Clone)]
 enum Instance {
     /// One serves all of it.
@@ -119,9 +119,9 @@ struct Walk<'a> {
     graph: Graph,
     /// The names of the imports of the whole.
     of_host: &'a [&'a str],
-    /// How many instances were gone through.
+    /// The number of instances visited.
     instances: usize,
-    /// How many definitions were gone through.
+    /// The number of definitions visited.
     definitions: usize,
 }
 
@@ -134,7 +134,7 @@ struct Items<'a> {
 }
 
 impl Items<'_> {
-    /// Who serves the item `index` of a kind.
+    /// Finds the provider of the item `index` of a kind.
     fn source(&self, kind: ComponentExternalKind, index: u32) -> Option<Source> {
         let index = index as usize;
         match kind {
@@ -146,7 +146,7 @@ impl Items<'_> {
 }
 
 impl Walk<'_> {
-    /// Goes through `component`, whose imports are served by `outer`. Returns its exports and who serves them.
+    /// Visits the definitions of `component`, whose imports `outer` serves. Returns its exports and their providers.
     fn level(
         &mut self,
         component: &Outline<'_>,
@@ -296,8 +296,8 @@ fn is_composed(component: &Outline<'_>) -> bool {
     inside.any(|it| it.has_export(SETTINGS_INTERFACE) || it.has_export(REPORT_INTERFACE))
 }
 
-/// Returns true if `component` is an app. What else it exports, and has inside, is its own affair: it might be there to be taken
-/// for ours.
+/// Returns true if `component` is an app. Its exports and the components inside it don't count: they might be there to look like
+/// this tool's.
 fn is_app(component: &Outline<'_>) -> bool {
     component.has_import(EMBEDDED.interface())
 }
@@ -361,7 +361,7 @@ mod tests {
         );
     }
 
-    /// An app may export what the settings and the stubs do, and have components inside that look like ours.
+    /// An app may export the interfaces of the settings and the stubs, and have components inside that look like this tool's.
     #[test]
     fn an_app_is_taken_for_nothing_else() {
         for name in [SETTINGS_INTERFACE, REPORT_INTERFACE] {

@@ -1,4 +1,4 @@
-//! Imports and who provides them.
+//! Imports and their providers.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{types::Component, wasi::Provider};
 pub struct Import {
     /// Its full name.
     pub name: String,
-    /// Who provides it.
+    /// Its provider.
     pub provider: Provider,
 }
 

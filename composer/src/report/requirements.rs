@@ -1,4 +1,4 @@
-//! What a composed component needs of where it runs, beside the interfaces that it imports.
+//! The requirements of a composed component on its host, beside the interfaces that it imports.
 
 use mqtt_address::environment_name;
 use serde::Serialize;
@@ -8,21 +8,21 @@ use crate::{
     types::InterfaceName,
 };
 
-/// What a composed component needs of the network and of the environment.
+/// The requirements of a composed component on the network and the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Requirements {
-    /// Whether the adapter connects to brokers: not if none is permitted.
+    /// True if the adapter connects to brokers; false if none is permitted.
     pub brokers: bool,
-    /// Whether the app may open sockets itself.
+    /// True if the app may open sockets itself.
     pub own_sockets: bool,
-    /// Whether the app may send HTTP requests.
+    /// True if the app may send HTTP requests.
     pub http_client: bool,
-    /// Whether names are looked up: not if all that is permitted are IP addresses, and the app itself asks for none.
+    /// True if names are looked up; false if only IP addresses are permitted and the app itself looks up no name.
     pub name_lookup: bool,
-    /// The environment variables that the adapter reads, which give the application's variables their values.
+    /// The environment variables that the adapter reads: they give the application's variables their values.
     pub environment: Vec<EnvironmentVariable>,
-    /// Whether the app may read any environment variable itself.
+    /// True if the app may read any environment variable itself.
     pub own_environment: bool,
 }
 
@@ -32,12 +32,12 @@ pub struct Requirements {
 pub struct EnvironmentVariable {
     /// Its name, `SPIN_VARIABLE_…`.
     pub name: String,
-    /// Whether it must be set, for lack of a value that was composed in.
+    /// True if it must be set, for lack of a value that was composed in.
     pub required: bool,
 }
 
 impl Requirements {
-    /// What an app with these imports needs with `settings` composed in, `None` if those are not known.
+    /// The requirements of an app with these imports and with `settings` composed in, `None` if those are not known.
     pub(crate) fn of<'a>(
         imports: impl IntoIterator<Item = &'a str>,
         settings: Option<&Settings>,

@@ -1,13 +1,13 @@
-//! The app's own ways to the network, which a list of allowed hosts does not bind: the adapter enforces the list, and
-//! these go past it.
+//! The app's own ways to the network, which no list of allowed hosts governs: the adapter enforces the list, and these bypass
+//! the adapter.
 
 use crate::{
     adapters::EMBEDDED,
     types::{InterfaceName, Outline},
 };
 
-/// What of `imports`, an app's, reaches hosts without the adapter, each once and without its version:
-/// `wasi:http/outgoing-handler` (from WASI 0.3 on `wasi:http/client`), and WASI's sockets.
+/// Finds those of `imports`, an app's, that reach hosts without the adapter: `wasi:http/outgoing-handler` (from WASI 0.3 on
+/// `wasi:http/client`), and WASI's sockets. Returns each once and without its version.
 pub(crate) fn ungoverned<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut ungoverned = Vec::new();
     for name in imports.into_iter().filter_map(InterfaceName::parse) {
@@ -24,8 +24,9 @@ pub(crate) fn ungoverned<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<
     ungoverned
 }
 
-/// The imports of the app in `bytes`, a composition: of what in it imports MQTT. Its own imports would not do, for the adapter's
-/// sockets are among them. An app may have others inside that import MQTT, and what these import does not stand for all of it.
+/// Lists the imports of the app in `bytes`, a composition: those of each component in it that imports MQTT. The composition's own
+/// imports would not do, for the adapter's sockets are among them. An app may have components inside that import MQTT too, so
+/// that those of the innermost one would not be all.
 pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
     fn collect(component: &Outline<'_>, of_app: &mut Vec<String>) {
         for inside in &component.components {

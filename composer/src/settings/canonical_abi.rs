@@ -1,13 +1,13 @@
 //! The record `settings` of wit/settings in memory, as the canonical ABI has it for 32-bit memories.
 //!
-//! A string or list is the address and the length of what it holds, an option a byte that says whether its value follows, a
-//! boolean a byte.
+//! A string or list is the address and the length of its contents, an option a byte that is 1 if its value follows, a boolean a
+//! byte.
 
 use std::cell::Cell;
 
 use super::{Settings, check_name};
 
-/// The most items of a list that are read: more than any manifest has, and few enough to be gone through many times.
+/// The most items of a list that are read: more than any manifest has, and few enough to be searched many times.
 pub(crate) const MAX_ITEMS: usize = 4096;
 
 /// Of the record: an option of a list, three lists and two booleans, filled up to whole words.
@@ -41,7 +41,7 @@ pub(super) fn encode(settings: &Settings) -> Vec<u8> {
     memory.0
 }
 
-/// What [`encode`] wrote, from the memory that it wrote; `None` if this is something else.
+/// Reads settings from memory that [`encode`] wrote; `None` if it wrote something else.
 pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
     let memory = View {
         memory,
@@ -104,7 +104,7 @@ impl Memory {
 
 struct View<'a> {
     memory: &'a [u8],
-    /// How many bytes of strings are still to come at most: ours never overlap, and others' must not multiply.
+    /// The most bytes of strings still to come: this tool's never overlap, and others' must not multiply.
     unread: Cell<usize>,
 }
 

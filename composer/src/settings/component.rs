@@ -1,4 +1,4 @@
-//! Settings as a component: how it is made, and how it is found again in what was composed.
+//! Settings as a component, which is plugged into the adapter and read back from a composition.
 
 use std::iter;
 
@@ -17,7 +17,7 @@ use crate::{
 
 const SETTINGS_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/settings.wit"));
 
-/// Exports what the generated component does.
+/// The world of the generated component.
 const WORLD: &str = "package spin-mqtt:composed;
 world composed { export spin-mqtt:settings/settings@0.1.0; }";
 
@@ -143,7 +143,7 @@ mod tests {
             let adapter = composer.configured_adapter().unwrap();
             assert!(Settings::read(&composed(settings.clone())).as_ref() == Some(&settings));
             assert!(Settings::read(&adapter).as_ref() == Some(&settings));
-            // An adapter that is plugged in configured keeps what it has.
+            // An adapter that is plugged in configured keeps its settings.
             let with = Composer::new().adapter(&adapter).unwrap();
             let composition = with.compose(APP.as_bytes()).unwrap();
             assert!(composition.settings() == Some(&settings));
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(Settings::read(b"\0asm"), None);
     }
 
-    /// What was cut or changed need not be read, but neither must it bring the reader down.
+    /// A composition that was cut or changed need not be read, but it must not bring the reader down.
     #[test]
     fn no_change_of_a_composition_panics() {
         let whole = composed(settings());

@@ -37,7 +37,7 @@ pub(crate) fn choose<'a>(
                 user: shared.user.clone(),
             });
         }
-        // Nobody has to provide types, so that they may as well remain for what uses them and remains.
+        // Types need no provider, so that they may remain for the imports that use them and remain.
         for shared in &shared {
             stubbed.remove(shared.interface);
         }
@@ -48,7 +48,7 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Returns true if a stub can be what `provider` would provide, the import `item` of `app`.
+/// Returns true if a stub can take the place of `provider` for the import `item` of `app`.
 pub(crate) fn is_stubbable(app: &Component, item: &ComponentItem, provider: &Provider) -> bool {
     let can_be_called = matches!(
         item.ty,

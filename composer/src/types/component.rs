@@ -13,7 +13,7 @@ use super::{
     external::Direction,
     limits::{MAX_ALIASES, MAX_DEPTH, MAX_ITEMS, MAX_NESTED_TYPES, MAX_PARTS, nested_types},
 };
-/// The custom section that tells what made a component.
+/// The custom section that names the tools that made a component.
 pub(crate) const PRODUCERS: &str = "producers";
 
 /// The custom sections that tell people and registries about a component. They are repeated at the top level of a
@@ -53,8 +53,8 @@ fn share_definitions<'a>(
         .all(|item| all_are_new(types, item, &mut seen))
 }
 
-/// The features that a valid input may use: the finished proposals, and the component model's drafts, so that a WASI 0.3 guest gets the
-/// message about WASI 0.3 and not one about its encoding.
+/// The features that a valid input may use: the finished proposals, and the component model's drafts, so that an app of WASI 0.3
+/// gets the message about WASI 0.3 and not one about its encoding.
 pub(crate) fn features() -> WasmFeatures {
     WasmFeatures::default()
         | WasmFeatures::CM_ASYNC_STACKFUL
@@ -78,7 +78,7 @@ impl Component {
         Self::parse_with(bytes, Bodies::Validate)
     }
 
-    /// Does the same for what this tool has made of parts whose function bodies have been validated.
+    /// Does the same for a component that this tool has made of parts whose function bodies have been validated.
     pub(crate) fn parse_made(bytes: &[u8]) -> Result<Self, InputError> {
         Self::parse_with(bytes, Bodies::Trust)
     }
@@ -152,7 +152,7 @@ impl Component {
         self.types.component_item_for_export(name)
     }
 
-    /// The type `ty`, the type that it is an alias of, the one that this is an alias of, and so on.
+    /// Iterates over the type `ty`, the type that it is an alias of, and so on to the original.
     pub(crate) fn aliases(
         &self,
         ty: ComponentAnyTypeId,
@@ -195,8 +195,8 @@ impl Component {
     }
 }
 
-/// A choice of whether function bodies are validated. They take most of the time, and are in a composition what they were in
-/// its parts.
+/// A choice between validating function bodies, which takes most of the time, and passing over them. A composition has those of
+/// its parts, byte for byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bodies {
     Validate,
@@ -214,7 +214,7 @@ pub(crate) fn validate<'a>(
     let mut allocations = wasmparser::FuncValidatorAllocations::default();
     let mut parser = Parser::new(0);
     parser.set_features(features());
-    // What is around the part that is being read: the parser of it, and the names of its imports.
+    // The components around the part that is being read: the parser of each, and the names of its imports.
     let mut outer = Vec::new();
     let mut imports = Vec::new();
     let mut parts = 0;

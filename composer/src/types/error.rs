@@ -5,17 +5,17 @@ use wasmparser::BinaryReaderError;
 
 use super::limits::{MAX_INPUT_SIZE, MAX_TEXT_SIZE};
 
-/// Why bytes are no WebAssembly, or none that is valid.
+/// The reasons why bytes are no valid WebAssembly.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// There are no bytes.
     #[error("it is empty")]
     Empty,
-    /// It exceeds what this tool takes.
+    /// It is larger than [`MAX_INPUT_SIZE`].
     #[error("it is larger than {} MiB, the most that is taken", MAX_INPUT_SIZE >> 20)]
     TooLarge,
-    /// It is text and exceeds what is taken of that.
+    /// It is text, and larger than the limit for text.
     #[error(
         "it is WebAssembly text of more than {} MiB, the most that is taken; give the binary, which `wasm-tools parse` makes",
         MAX_TEXT_SIZE >> 20
@@ -40,16 +40,15 @@ pub enum InputError {
         /// The input's size in bytes.
         size: usize,
     },
-    /// It has components within components, or types within types, so many that reading them might exhaust the memory or the
-    /// stack.
+    /// It nests components in components, or types in types, so deeply that reading them might exhaust the memory or the stack.
     #[error("it nests components or their types too deeply")]
     TooDeep,
-    /// It has more of something than any app, so many that the time to compose it would have no bound.
+    /// It has more of some items than any app, so many that the time to compose it would have no bound.
     #[error("it has more than {most} {what}, the most that are taken")]
     TooMany {
-        /// What it has too many of.
+        /// The name of the items that it has too many of.
         what: &'static str,
-        /// How many are taken.
+        /// The number that is taken.
         most: usize,
     },
     /// A component has two imports that define the very same types. wasmparser takes such a one, and goes down where it is

@@ -58,7 +58,7 @@ impl<'a> Outline<'a> {
                 Payload::ModuleSection {
                     unchecked_range, ..
                 } => {
-                    // The parser stands at the start of what is inside, which is not its to read.
+                    // The parser stands at the start of the module, which is passed over.
                     let end = usize::try_from(unchecked_range.end).ok()?;
                     outline.modules.push(bytes.get(start..end)?);
                     start = end;

@@ -1,4 +1,4 @@
-//! What a type is made with: resource types, and what is asynchronous.
+//! Searches of a type for resource types, and for asynchronous functions and values.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use wasmparser::{
     types::TypesRef,
 };
 
-/// The resource types in `item`: those that it defines, and those that its functions have handles of.
+/// Collects the resource types in `item`: those that it defines, and those that its functions have handles of.
 pub(crate) fn resources(types: TypesRef<'_>, item: &ComponentItem) -> HashSet<AliasableResourceId> {
     Walk::of(types, item).found
 }
 
-/// Whether there is something of WASI 0.3 in `item`: an asynchronous function, a stream, a future, an error context.
+/// Returns true if there is something of WASI 0.3 in `item`: an asynchronous function, a stream, a future, an error context.
 pub(crate) fn is_asynchronous(types: TypesRef<'_>, item: &ComponentItem) -> bool {
     Walk::of(types, item).is_asynchronous
 }
@@ -25,7 +25,7 @@ struct Walk<'a> {
     types: TypesRef<'a>,
     found: HashSet<AliasableResourceId>,
     is_asynchronous: bool,
-    /// Types refer to types, and without this the work would grow exponentially.
+    /// The types that were visited. Types refer to types, and without this the work would grow exponentially.
     seen: HashSet<ComponentDefinedTypeId>,
 }
 

@@ -1,4 +1,4 @@
-//! Types that an imported interface has in common with what stands beside it.
+//! Types that an imported interface has in common with other imports and exports.
 
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +35,7 @@ pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Ve
                 continue;
             };
             match created {
-                // What it uses of another interface is not its own.
+                // A type that it uses of another interface is not its own.
                 ComponentAnyTypeId::Resource(id) if types.peel_alias(created).is_none() => {
                     own_resources.insert(id.resource(), (interface, name.as_str()));
                 }
@@ -69,7 +69,7 @@ pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Ve
         .collect()
 }
 
-/// What is found in `originals` under a type that `item`, or a type of the interface `item`, is an alias of.
+/// Finds the entry of `originals` for a type that `item`, or a type of the interface `item`, is an alias of.
 fn alias_in<'a, T>(
     component: &Component,
     item: &ComponentItem,

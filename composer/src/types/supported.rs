@@ -67,7 +67,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks one import or export. The error says what it is.
+    /// Checks one import or export. The error is the reason why it is not supported.
     fn root(
         &mut self,
         direction: Direction,
@@ -129,7 +129,7 @@ impl Check<'_> {
         }
     }
 
-    /// Checks what stands in an interface.
+    /// Checks an item of an interface.
     fn member(&self, item: &ComponentItem) -> Result<(), &'static str> {
         match item.ty {
             ComponentEntityType::Func(_) => Ok(()),
@@ -147,7 +147,7 @@ impl Check<'_> {
         }
     }
 
-    /// Checks that what `item` takes and gives are handles of the resource types in `named` alone.
+    /// Checks that all handles in the parameters and results of `item` are of the resource types in `named`.
     fn handles(
         &self,
         named: &HashSet<ComponentAnyTypeId>,
@@ -163,7 +163,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether `ty` is one of `originals` or an alias of one.
+    /// Returns true if `ty` is one of `originals` or an alias of one.
     fn aliases(&self, originals: &HashSet<ComponentAnyTypeId>, ty: ComponentAnyTypeId) -> bool {
         self.component.aliases(ty).any(|ty| originals.contains(&ty))
     }

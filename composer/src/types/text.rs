@@ -10,7 +10,7 @@ use wasmparser::{
     types::TypesRef,
 };
 
-/// How long the text of a type may get before it ends in "…", in bytes.
+/// The length of a type's text at which it ends in "…", in bytes.
 const MAX_TEXT: usize = 600;
 
 /// A component's types, with the names of some of them.
@@ -70,7 +70,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Writes types as WIT. What writes nothing more once the text is too long also bounds the time that it takes.
+/// Writes types as WIT. It stops once the text is too long, which bounds its time as well.
 struct Text<'a> {
     scope: &'a Scope<'a>,
     out: String,

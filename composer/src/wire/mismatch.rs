@@ -1,4 +1,4 @@
-//! The check that an interface is on both sides of an argument the same.
+//! The check that an interface is the same on both sides of an argument.
 
 use std::{collections::HashSet, fmt};
 
@@ -9,7 +9,7 @@ use crate::types::{Component, Scope};
 
 /// The first place where the interface that is asked for and the one that is offered differ.
 ///
-/// It reads as a sentence and a line for each side; where both have the item, a third says what differs.
+/// It reads as a sentence and a line for each side; if both have the item, a third line tells the difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatch {
@@ -53,8 +53,8 @@ impl fmt::Display for Mismatch {
 /// One side of an argument, or of a comparison of two interfaces.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
-    /// Who it is, such as "the app imports".
-    pub(crate) who: &'static str,
+    /// Its name for messages, such as "the app imports".
+    pub(crate) name: &'static str,
     pub(crate) component: &'a Component,
     /// The interface, as wasmparser has it, whose types can be told as WIT has them.
     pub(crate) item: &'a ComponentItem,
@@ -97,8 +97,8 @@ pub(crate) fn check(
             wanted: wanted.describe(item),
             offered: is_offered.then(|| offered.describe(item)),
             difference,
-            wanted_by: wanted.who,
-            offered_by: offered.who,
+            wanted_by: wanted.name,
+            offered_by: offered.name,
         })
     };
     let (Some(ItemKind::Instance(wanted_id)), Some(ItemKind::Instance(offered_id))) =
@@ -108,7 +108,7 @@ pub(crate) fn check(
     };
     let mut cache = HashSet::new();
     let mut checker = SubtypeChecker::new(&mut cache);
-    // An interface lists its types before what uses them, so the first difference is the cause of those that follow.
+    // An interface lists its types before the functions that use them, so the first difference is the cause of those that follow.
     for (item, wanted) in &types[wanted_id].exports {
         let Some(offered) = types[offered_id].exports.get(item) else {
             return Err(mismatch(item, false, None));

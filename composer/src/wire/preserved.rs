@@ -8,7 +8,7 @@ use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 
 use crate::types::{Component, Direction, External};
 
-/// What was made lacks an import or export of the app, or has another one in its place. This is a mistake in this tool.
+/// The composed component lacks an import or export of the app, or has another one in its place. This is a mistake in this tool.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the composed component's {external} is not what it was in the app")]
 #[non_exhaustive]
@@ -70,8 +70,8 @@ pub(crate) fn imports(
 
 /// Checks that the app's exports are the composition's, and returns those that have a new name.
 ///
-/// Their types need no check: the composition exports what an instance of the app does, whose types are those of the app. What
-/// could go wrong is that a name stands for another item than it did.
+/// Their types need no check: the composition exports the exports of an instance of the app, whose types are those of the app.
+/// But a name could stand for another item than it did.
 pub(crate) fn exports(
     app: &Component,
     composed: &Component,

@@ -1,4 +1,4 @@
-//! Other names for a component's imports and exports.
+//! Renames a component's imports and exports.
 
 use wasm_encoder::{
     ComponentExportSection, ComponentExternName, ComponentImportSection, ComponentSection,
@@ -42,7 +42,7 @@ pub(crate) fn rename(
                 exports.append_to_component(&mut renamed);
             }
             payload => {
-                // What is inside of it is not read: it follows the start of its section, and is copied with it.
+                // The content of a module or component follows the start of its section, and is copied with it unread.
                 if let Payload::ModuleSection {
                     unchecked_range, ..
                 }

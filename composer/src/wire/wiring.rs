@@ -46,12 +46,12 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// Components on their way to be one: what no argument fills, the whole imports, and one of them exports for the whole.
+/// Components that are to become one: the whole imports the imports that no argument fills, and exports the exports of one part.
 ///
 /// The bytes of each are taken, and so an app is in memory twice at most: in here and in the result.
 ///
-/// wac's own `plug` would do for a pair, but it joins all that fits by name and leaves out, without a word, what does
-/// not. Here it is said what is to be joined.
+/// wac's own `plug` would do for a pair, but it joins all that fits by name and silently leaves out the rest. Here the arguments
+/// are named.
 #[derive(Default)]
 pub(crate) struct Wiring {
     graph: CompositionGraph,
@@ -66,7 +66,7 @@ impl Wiring {
     /// Adds the component `bytes`, one that [can be passed on](crate::types::Component::check_supported).
     ///
     /// The order counts: where two parts import an interface in compatible versions, wac makes them one import, under the name
-    /// that it meets first. With the app first, its imports keep their names, and the adapter, at 0.2.0, takes what is there.
+    /// that it meets first. With the app first, its imports keep their names, and the adapter, at 0.2.0, uses the same ones.
     pub(crate) fn add(&mut self, bytes: Vec<u8>) -> Result<PartId, PlugError> {
         let id = PartId(self.parts.len());
         let name = format!("spin-mqtt:part{}", id.0);
@@ -116,7 +116,7 @@ impl Wiring {
             .map_err(PlugError::new)
     }
 
-    /// Makes the component that exports what `root` does.
+    /// Makes the component, which exports the exports of `root`.
     pub(crate) fn finish(mut self, root: PartId) -> Result<Vec<u8>, PlugError> {
         let (_, instance) = self.parts[root.0];
         let world = &self.types()[self.package(root).ty()];
@@ -128,7 +128,7 @@ impl Wiring {
                 .map_err(PlugError::new)?;
             self.graph.export(export, name).map_err(PlugError::new)?;
         }
-        // What comes out is validated by the caller, who parses it.
+        // The caller validates the result by parsing it.
         let options = EncodeOptions {
             validate: false,
             ..EncodeOptions::default()

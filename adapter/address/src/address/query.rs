@@ -5,10 +5,10 @@ use core::{num::NonZeroU16, str::FromStr, time::Duration};
 use super::{Address, AddressError};
 use crate::text::is_risky;
 
-/// No wait is longer than this, whatever the address says.
+/// The longest wait. An address that asks for more gets this.
 const LONGEST_TIMEOUT_SECS: u64 = 3_600;
 
-/// Sets what `query` says. Where a key stands twice the last one holds, as on Spin.
+/// Applies `query` to `address`. Of a key that stands twice the last one holds, as on Spin.
 pub(super) fn apply(query: &str, address: &mut Address) -> Result<(), AddressError> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -74,7 +74,7 @@ fn wrong_value(key: &str, expected: &'static str) -> AddressError {
     }
 }
 
-/// A size as Spin's 64-bit client reads it: what exceeds our 32 bits is as good as no limit.
+/// Parses a size as Spin's 64-bit client does: one that exceeds 32 bits is as good as no limit.
 fn size(key: &str, value: &str) -> Result<usize, AddressError> {
     let bytes = parse::<u64>(key, value, NUMBER)?;
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))

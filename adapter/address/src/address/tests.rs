@@ -6,7 +6,7 @@ fn parse(text: &str) -> Result<Address, AddressError> {
     text.parse()
 }
 
-/// What an address without a query gives.
+/// The address of a text without a query.
 fn plain(scheme: Scheme, host: Host, port: u16) -> Address {
     Address {
         scheme,
@@ -141,7 +141,7 @@ fn what_is_no_location() {
     assert_eq!(parse(&long_name), Err(E::Host));
 }
 
-/// What is in front of `@`, or behind `?`, never decides whom we connect to.
+/// The text in front of `@`, or behind `?`, never decides on the host.
 #[test]
 fn no_disguise_changes_the_host() {
     for (text, host, port) in [
@@ -205,7 +205,7 @@ fn query_forms_that_mean_nothing_else() {
             .unwrap();
     assert_eq!(address.client_id.as_deref(), Some("100%"));
     assert_eq!(address.connect_timeout, Duration::from_secs(3600));
-    // What Spin's 64-bit client takes, a 32-bit one takes as well.
+    // A 32-bit client takes the sizes of Spin's 64-bit one as well.
     assert!(parse("mqtt://h?max_outgoing_packet_size_bytes=18446744073709551615").is_ok());
 }
 

@@ -179,7 +179,7 @@ const VERDICTS: &[(&str, &str, bool)] = &[
     ("mqtt://::/0", "mqtt://[2001:db8::1]", true),
     ("mqtt://2001:db8::/32:9", "mqtt://[2001:db8:1::]:9", true),
     ("mqtt://2001:db8::/32:9", "mqtt://[2001:db8:1::]", false),
-    // What an attacker writes around the host.
+    // Texts that an attacker writes around the host.
     ("mqtt://good", "mqtt://evil:9999?client_id=x@good", false),
     ("mqtt://good", "mqtt://evil:9999/@good", false),
     ("mqtt://good", "mqtt://evil#@good", false),
@@ -205,7 +205,7 @@ fn verdicts() {
     }
 }
 
-/// What is no address is connected to by nobody, so that no entry need deny it.
+/// A text that is no address is never connected to, so that no entry need deny it.
 #[test]
 fn disguised_hosts_are_no_addresses() {
     for address in [

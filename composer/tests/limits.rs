@@ -1,7 +1,6 @@
-//! Whatever the app, the command ends within seconds and takes a bounded amount of memory.
+//! The command ends within seconds and takes a bounded amount of memory, for any app.
 //!
-//! The time allowed here is many times what is needed, for a machine that is busy; the memory is what the system lets the
-//! process have.
+//! The time allowed here is many times the time needed, for a machine that is busy; the system limits the memory of the process.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -25,7 +24,7 @@ const MQTT: &str = "fermyon:spin/mqtt@2.0.0";
 const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
 const NESTED_COMPONENT: u8 = 4;
 
-/// Composes `app`, followed by as many zeros as make it `size` bytes. Returns whether that succeeded, and what was said.
+/// Composes `app`, followed by as many zeros as make it `size` bytes. Returns true on success, and the messages.
 fn compose_padded(app: &[u8], size: usize) -> (bool, String) {
     run(app, size, "--allow-unresolved --stub-unresolved");
     run(app, size, "--allow-unresolved")
@@ -249,7 +248,7 @@ fn what_is_in_an_interface_is_bounded() {
     refused(&aliases, "too deeply");
 }
 
-/// Whether another interface uses one of MQTT's resources is a question for each pair of the two.
+/// The check that no other interface uses one of MQTT's resources looks at each pair of the two.
 #[test]
 fn resources_of_a_false_mqtt_are_bounded() {
     let mut component = Component::new();
