@@ -78,7 +78,8 @@ impl Composer {
         self
     }
 
-    /// The adapter alone, with the settings inside: a component that exports [`MQTT_INTERFACE`](crate::MQTT_INTERFACE) and imports WASI 0.2.0.
+    /// The adapter alone, with the settings inside: a component that exports [`MQTT_INTERFACE`](crate::MQTT_INTERFACE) and imports
+    /// WASI 0.2.0.
     ///
     /// # Errors
     ///
@@ -102,8 +103,8 @@ impl Composer {
     ///
     /// # Errors
     ///
-    /// Each way in which an app does not fit has its own variant of [`ComposeError`] or [`AppError`](crate::AppError). Nothing is made
-    /// that is not valid, lacks one of the app's exports, or imports what not every WASI 0.2 host has (unless
+    /// Each reason why an app does not fit has its own variant of [`ComposeError`] or [`AppError`](crate::AppError). No result is
+    /// invalid, lacks one of the app's exports, or has imports that not every WASI 0.2 host provides (unless
     /// [allowed](Self::allow_unresolved)).
     pub fn compose<'a>(&self, app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, ComposeError> {
         self.compose_app(&mut App::parse(app.into())?)
@@ -138,7 +139,7 @@ impl Composer {
             return Err(ComposeError::Unresolved(UnresolvedImports(unresolved)));
         }
         if !stubbed.is_empty() {
-            stub(&mut wiring, root, &stubbed, &arguments)?;
+            stub(&mut wiring, (root, app), &stubbed, &arguments)?;
         }
 
         let mut bytes = wiring.finish(root)?;
@@ -214,14 +215,14 @@ impl Composer {
     }
 }
 
-/// Fills the imports `stubbed` of the app, `root`, with stubs. `arguments` fill the imports of the stubs as they do the app's.
+/// Fills the imports `stubbed` of `app` with stubs. `arguments` fill the imports of the stubs as they do the app's.
 fn stub(
     wiring: &mut Wiring,
-    root: PartId,
+    (root, app): (PartId, &Component),
     stubbed: &[&str],
     arguments: &[Argument<'_>],
 ) -> Result<(), ComposeError> {
-    let bytes = stubs::component(wiring.bytes(root), stubbed).map_err(ComposeError::Stub)?;
+    let bytes = stubs::component((wiring.bytes(root), app), stubbed).map_err(ComposeError::Stub)?;
     let stubs = wiring.add(bytes)?;
     for argument in arguments {
         if wiring.import(stubs, argument.import).is_some() {

@@ -6,10 +6,14 @@ mod module;
 
 pub(crate) use choose::{choose, is_stubbable};
 
+use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
-use crate::wire::{Argument, Wiring};
+use crate::{
+    types::Component,
+    wire::{Argument, Wiring},
+};
 
 /// The interface between the stubs and the component that reports a call of one, the reporter.
 const REPORT_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/stubs.wit"));
@@ -28,12 +32,28 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 ///
 /// If `app` has imports or exports that WIT can't express.
-pub(crate) fn component(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
+pub(crate) fn component(
+    (app, component): (&[u8], &Component),
+    names: &[&str],
+) -> Result<Vec<u8>, Error> {
+    check_functions(component)?;
     let mut wiring = Wiring::new();
     let stubs = wiring.add(stubs(app, names)?)?;
     let reporter = wiring.add(reporter()?)?;
     wiring.connect(Argument::named(REPORT_INTERFACE, stubs, reporter))?;
     Ok(wiring.finish(stubs)?)
+}
+
+/// Checks that no function has the name of an interface, for which wit-parser panics.
+fn check_functions(app: &Component) -> Result<(), Error> {
+    let is_function = |item: &ComponentItem| matches!(item.ty, ComponentEntityType::Func(_));
+    let mut externals = app.externals();
+    match externals.find(|(_, name, item)| is_function(item) && name.contains([':', '='])) {
+        None => Ok(()),
+        Some((_, name, _)) => {
+            Err(format!("it has a function by the name of an interface, `{name}`").into())
+        }
+    }
 }
 
 fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {

@@ -16,6 +16,11 @@ pub(crate) fn resources(types: TypesRef<'_>, item: &ComponentItem) -> HashSet<Al
     Walk::of(types, item).found
 }
 
+/// Returns true if there is a borrowed handle in `item`.
+pub(crate) fn borrows(types: TypesRef<'_>, item: &ComponentItem) -> bool {
+    Walk::of(types, item).borrows
+}
+
 /// Returns true if there is something of WASI 0.3 in `item`: an asynchronous function, a stream, a future, an error context.
 pub(crate) fn is_asynchronous(types: TypesRef<'_>, item: &ComponentItem) -> bool {
     Walk::of(types, item).is_asynchronous
@@ -24,6 +29,7 @@ pub(crate) fn is_asynchronous(types: TypesRef<'_>, item: &ComponentItem) -> bool
 struct Walk<'a> {
     types: TypesRef<'a>,
     found: HashSet<AliasableResourceId>,
+    borrows: bool,
     is_asynchronous: bool,
     /// The types that were visited. Types refer to types, and without this the work would grow exponentially.
     seen: HashSet<ComponentDefinedTypeId>,
@@ -34,6 +40,7 @@ impl<'a> Walk<'a> {
         let mut walk = Self {
             types,
             found: HashSet::new(),
+            borrows: false,
             is_asynchronous: false,
             seen: HashSet::new(),
         };
@@ -107,7 +114,11 @@ impl<'a> Walk<'a> {
                 self.is_asynchronous = true;
                 self.all(*ty);
             }
-            Own(id) | Borrow(id) => drop(self.found.insert(*id)),
+            Own(id) => drop(self.found.insert(*id)),
+            Borrow(id) => {
+                self.borrows = true;
+                self.found.insert(*id);
+            }
         }
     }
 }

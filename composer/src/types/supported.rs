@@ -15,7 +15,7 @@ use super::{
     component::Component,
     external::{Direction, External},
     names::InterfaceName,
-    resources::resources,
+    resources::{borrows, resources},
 };
 
 /// An import or export that can't be passed through a composition.
@@ -82,6 +82,13 @@ impl Check<'_> {
         }
         match item.ty {
             ComponentEntityType::Func(_) if direction == Direction::Export => Ok(()),
+            ComponentEntityType::Func(_)
+            | ComponentEntityType::Type {
+                created: ComponentAnyTypeId::Defined(_),
+                ..
+            } if direction == Direction::Import && borrows(self.component.types(), item) => {
+                Err("borrows a resource outside of an interface")
+            }
             ComponentEntityType::Func(_) => self.handles(&self.root, item),
             ComponentEntityType::Type { created, .. } => {
                 if direction == Direction::Export {
