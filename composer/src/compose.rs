@@ -115,7 +115,7 @@ impl Composer {
         app.check_pluggable()?;
         let adapter = self.configure()?;
         app.component.check_supported()?;
-        // Not read back from the result, in which an app may have put some of its own beside them.
+        // They are not read back from the result, for the app may have settings inside that are not the adapter's.
         let settings = match &self.adapter {
             None => Some(self.settings.clone()),
             Some(_) => Settings::read(&adapter.bytes),
@@ -154,7 +154,7 @@ impl Composer {
         let mut renamed = preserved::imports(app, adapter, &component, &filled, new_import)?;
         renamed.extend(preserved::exports(app, &component, new_export)?);
 
-        // A stub reaches nothing.
+        // Stubs reach neither network nor environment.
         let imports = app.imports().map(|(name, _)| name);
         let imports: Vec<&str> = imports.filter(|name| !stubbed.contains(name)).collect();
         let requirements = Requirements::of(imports.iter().copied(), settings.as_ref());
@@ -184,7 +184,7 @@ impl Composer {
         for (import, export) in wire::fills(app, self.settings.has_environment()) {
             let (Some(wanted), Some(offered)) = (app.import(import), adapter.export(export)) else {
                 match export {
-                    // It stays unresolved, then.
+                    // The import stays unresolved.
                     VARIABLES_INTERFACE => continue,
                     _ => return Err(AdapterError::NoSettings.into()),
                 }

@@ -295,7 +295,7 @@ impl Manifest {
             settings = settings.variable(name, value.cloned());
         }
 
-        // Each is checked by itself first, where it is known in which place it stands.
+        // Each is checked by itself first, for an error with its place.
         let check = |alone: Settings, start: usize| {
             alone
                 .check()
@@ -312,7 +312,7 @@ impl Manifest {
             check(alone, template.span().start)?;
         }
 
-        // No list permits nothing, as on Spin.
+        // Without a list nothing is permitted, as on Spin.
         settings = settings.allowed_hosts(hosts.iter().map(|host| host.get_ref().clone()));
         for (name, template) in &component.variables {
             let Value(text) = template.get_ref();

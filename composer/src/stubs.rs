@@ -105,7 +105,7 @@ fn reporter() -> Result<Vec<u8>, Error> {
 fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, Error> {
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)?;
     let component = ComponentEncoder::default()
-        // The app has its reasons for two versions of an interface.
+        // Two versions of an interface stay two, as in the app.
         .merge_imports_based_on_semver(false)
         .module(&module)?
         .encode()?;

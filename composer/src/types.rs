@@ -1,4 +1,8 @@
 //! Valid components: their imports and exports, the types of these, and the components inside.
+//!
+//! wasmparser's types are the model, not the `Resolve` of `wit_component::decode`: a component need not be a world of WIT to be
+//! composed, or to be refused with a message of its own. `decode` has no words for a type that an app exports again under
+//! another name, and panics at a function by the name of an interface.
 
 mod component;
 mod error;

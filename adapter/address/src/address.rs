@@ -121,7 +121,7 @@ impl FromStr for Host {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
-        // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers and names to others: they are neither here.
+        // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers and names to others: here they are refused.
         let last = split_at_last(name, b'.').map_or(name, |(_, last)| last);
         let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
         let numeric = last.bytes().all(|byte| byte.is_ascii_digit())

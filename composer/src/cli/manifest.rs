@@ -80,7 +80,7 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         };
         let adapter = options.plug.adapter.as_deref();
         check_output(&output, [Some(path), adapter])?;
-        // Also those of other components.
+        // Nor is it the source of another component.
         check_output(&output, all_sources.iter().map(|source| Some(&**source)))?;
         let composer = input::composer(&options.plug)?;
         let app_size = target.bytes.len();
@@ -98,7 +98,7 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         composed.push((target, app_size, output, composition));
     }
 
-    // Nothing is written before all is known to be fine.
+    // Nothing is written before all components are composed.
     if options.manifest.all {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
@@ -166,7 +166,7 @@ impl<'a> Sources<'a> {
     /// The components to compose, and the reasons for passing over others.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
         let inline = self.manifest.inline_components();
-        // With a source it is plain whose that is, for the others can't have one.
+        // A source belongs to the component with a table of its own, for the others can't have one.
         let has_choice = options.all || (!inline.is_empty() && options.source.is_none());
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
@@ -269,7 +269,7 @@ impl<'a> Sources<'a> {
                 source.display()
             );
         }
-        // A pipe or a device could keep us waiting, and a manifest may be anybody's.
+        // A pipe or a device could block the command, and a manifest may be anyone's.
         if !source.is_file() && !source.is_dir() {
             bail!(
                 "the source of the component `{id}`, `{}`, is not a file",

@@ -91,7 +91,7 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
     if !directory.is_dir() {
         bail!("there is no directory `{}`", directory.display());
     }
-    // By its kind alone: the whole error names the temporary file, which means nothing to the user.
+    // Only the kind of the error: the whole names the temporary file, which means nothing to the user.
     let kind = |error: io::Error| io::Error::from(error.kind());
     let mut file = builder.tempfile_in(directory).map_err(kind)?;
     file.write_all(bytes).map_err(kind)?;

@@ -71,7 +71,7 @@ impl SettingsOptions {
             Some((name, value)) if !name.is_empty() => {
                 Ok((name.to_owned(), Some(value.to_owned())))
             }
-            // Else it may be a secret, as for `pairs`.
+            // Any other text may be a secret, as in `pairs`.
             None if is_variable_name(text) => Ok((text.clone(), None)),
             _ => {
                 let message = "a value of --variable is not of the form NAME[=VALUE]";

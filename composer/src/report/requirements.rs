@@ -42,7 +42,7 @@ impl Requirements {
         imports: impl IntoIterator<Item = &'a str>,
         settings: Option<&Settings>,
     ) -> Self {
-        // Without a list, all that the app asks for.
+        // Without a list everything is permitted.
         let permissions = settings.and_then(Settings::permissions);
         let permits = |what: &dyn Fn(&Permission<'_>) -> bool| {
             permissions

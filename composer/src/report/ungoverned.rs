@@ -37,7 +37,7 @@ pub(crate) fn imports_of_app(bytes: &[u8]) -> Vec<String> {
         }
     }
     let mut of_app = Vec::new();
-    // It has been validated: there is nothing to tell of an error that would have been told.
+    // The composition has been validated, so that there is no error to report here.
     if let Some(outline) = Outline::of(bytes) {
         collect(&outline, &mut of_app);
     }

@@ -59,7 +59,7 @@ pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
                 _ => Some(memory.string(at + 12)?),
             };
             let name = memory.string(at)?;
-            // It goes into command lines that are to be copied.
+            // It becomes part of command lines for the user to copy.
             check_name(&name).ok()?;
             Some((name, value))
         })?,

@@ -44,7 +44,7 @@ impl Settings {
                     .parse::<AllowedHost>()
                     .err()
                     .map(|e| e.message().to_owned()),
-                // It gets its value where it runs.
+                // The variable gets its value where the app runs.
                 Err(Unresolved::Unset(_)) => None,
                 Err(unfit) => Some(unfit.message()),
             };

@@ -186,7 +186,7 @@ mod tests {
         let adapter = Composer::new().configured_adapter().unwrap();
         let mut app = wasm_encoder::Component::new();
         app.section(&wasm_encoder::RawSection {
-            // A nested component, as it is.
+            // The section of a nested component.
             id: 4,
             data: &adapter,
         });

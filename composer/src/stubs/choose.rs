@@ -54,7 +54,7 @@ pub(crate) fn is_stubbable(app: &Component, item: &ComponentItem, provider: &Pro
         item.ty,
         ComponentEntityType::Instance(_) | ComponentEntityType::Func(_)
     );
-    // A host has the rest of the interface, and a stub would take that away.
+    // A host has the rest of the interface, which a stub would replace.
     let is_partly_there = matches!(
         provider,
         Provider::Gated { .. } | Provider::Later { .. } | Provider::Unknown { .. }

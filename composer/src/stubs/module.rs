@@ -80,7 +80,7 @@ impl Stubs {
         };
         let export = resolve.wasm_export_name(ABI, export);
         let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
-        // A host that tells where it trapped tells this.
+        // Hosts print this name in the backtrace of the trap.
         let name =
             format!("{name} is a stub: nothing provides it here (compose --stub-unresolved)");
         self.add(&signature, &code, &export, &name);
@@ -171,7 +171,7 @@ fn allocate() -> Function {
         .if_(BlockType::Empty)
         .unreachable()
         .end()
-        // As many pages as it takes, and a trap if there are none.
+        // Grows the memory by the pages that are missing, and traps if there are none.
         .global_get(next)
         .memory_size(0)
         .i32_const(16)

@@ -220,7 +220,7 @@ pub(crate) fn validate<'a>(
     let mut parts = 0;
     let mut rest = bytes;
     loop {
-        // Called as if more bytes could come, so that a section which is cut off is told from one that is wrong.
+        // The parser is told that more bytes could come, so that its errors tell a truncated section from a malformed one.
         let truncated = InputError::Truncated { size: bytes.len() };
         let payload = match parser.parse(rest, rest.is_empty()) {
             Ok(Chunk::Parsed { payload, consumed }) => {

@@ -22,7 +22,7 @@ pub(crate) struct Shared<'a> {
 /// Finds the exports, and the imports but those of `inside`, that use a type of an interface of `inside`, which are imports.
 pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Vec<Shared<'a>> {
     let types = component.types();
-    // Each type with its interface and its name there.
+    // The types, each with its interface and its name there.
     let mut own_resources = HashMap::new();
     let mut own_values = HashMap::new();
     let interfaces = component.imports();
@@ -54,7 +54,7 @@ pub(crate) fn shared<'a>(component: &'a Component, inside: &HashSet<&str>) -> Ve
                 .find_map(|id| own_resources.get(&id.resource()));
             let &(interface, ty) = match direction {
                 Direction::Import => resource.or_else(|| alias_in(component, item, &own_values)),
-                // A value type is nothing but its structure once it is exported.
+                // An exported value type is a structure of its own.
                 Direction::Export => resource,
             }?;
             Some(Shared {

@@ -243,7 +243,7 @@ mod tests {
                 1,
             ),
             (&[("wasi:cli/exit@0.2.12", EXIT_WITH_CODE)], 12),
-            // By a tool that has its gate open.
+            // Imported at 0.2.3 by a tool that opened its gate.
             (&[("wasi:cli/exit@0.2.3", EXIT_WITH_CODE)], 12),
             (&[("wasi:sockets/network@0.2.4", draft)], 4),
             (

@@ -16,7 +16,7 @@ pub(crate) fn annotate(bytes: &mut Vec<u8>, app: &Component) {
     let mut producers = Producers::empty();
     for (name, data) in app.custom_sections() {
         if name == PRODUCERS {
-            // One that can't be read is left in the app, where it is.
+            // A malformed section stays in the app.
             if let Ok(of_app) = Producers::from_bytes(data, 0) {
                 producers.merge(&of_app);
             }
