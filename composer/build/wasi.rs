@@ -1,4 +1,4 @@
-//! What each release of WASI 0.2 has, as a table: from the WIT of the newest, in which each item says since when it is there.
+//! The table of the releases of WASI 0.2, from the WIT of the newest, in which each item has the release that added it.
 
 use std::{error::Error, fmt::Write, fs, path::Path};
 
@@ -72,7 +72,7 @@ pub fn table(wit: &Path) -> Result<String, Box<dyn Error>> {
     Ok(table)
 }
 
-/// What says nothing of itself came with its interface.
+/// The release that added an item, as `src/wasi/releases.rs` writes it. An item without one came with its interface.
 fn since(stability: &Stability, interface: &Interface) -> Result<String, Box<dyn Error>> {
     match (stability, &interface.stability) {
         (Stability::Stable { since, .. }, _) if (since.major, since.minor) == (0, 2) => {
@@ -83,7 +83,7 @@ fn since(stability: &Stability, interface: &Interface) -> Result<String, Box<dyn
             since(of_interface, interface)
         }
         _ => Err(format!(
-            "since when {:?} has what it has is not told",
+            "an item of {:?} does not say which release of WASI 0.2 added it",
             interface.name
         )
         .into()),

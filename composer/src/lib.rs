@@ -12,8 +12,8 @@
 //! # }
 //! ```
 //!
-//! What the app may reach and is given are [`Settings`], which the adapter finds inside of the composition; those of a Spin
-//! application are in its [`Manifest`]:
+//! The hosts that the app may reach, its variables and its environment are [`Settings`], which the adapter finds inside of the
+//! composition; those of a Spin application are in its [`Manifest`]:
 //!
 //! ```no_run
 //! # use spin_mqtt_composer::{Composer, Manifest};
@@ -32,52 +32,36 @@
 
 use std::borrow::Cow;
 
-mod adapter;
-mod bounds;
-mod command_line;
-mod component;
-mod componentize;
-mod composer;
-mod composition;
-mod description;
-mod graph;
-mod guest;
+mod adapters;
+mod compose;
+mod error;
+mod input;
 mod inspect;
-mod interface;
-mod kept;
 mod manifest;
-mod names;
-mod needs;
-mod plug;
-mod rename;
-mod resources;
+mod report;
 mod settings;
-mod shape;
-mod shared;
 mod stubs;
 mod types;
-mod unbound;
 mod wasi;
+mod wire;
 
-pub use adapter::AdapterError;
-pub use command_line::{CommandLine, Runner};
-pub use component::{InputError, MAX_INPUT_SIZE};
-pub use componentize::ComponentizeError;
-pub use composer::{ComposeError, Composer, Leftover, Leftovers};
-pub use composition::Composition;
-pub use graph::{Edge, Graph};
-pub use guest::{Form, GuestError};
-pub use inspect::{Import, Inspection, Socket, imports_mqtt};
-pub use interface::Mismatch;
+pub use adapters::MQTT_INTERFACE;
+pub use compose::Composer;
+pub use error::{ComposeError, Unresolved, UnresolvedImports};
+pub use input::{AdapterError, AppError, ComponentizeError, Form};
+pub use inspect::imports_mqtt;
 pub use manifest::{
     Extra, InlineComponent, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError,
     UnknownKey,
 };
-pub use names::MQTT_INTERFACE;
-pub use needs::{EnvironmentVariable, Needs};
-pub use plug::PlugError;
+pub use report::{
+    CommandLine, Composition, Edge, EnvironmentVariable, Graph, Import, Inspection, Outcome,
+    Requirements, Runner,
+};
 pub use settings::{Permission, Settings, SettingsError};
+pub use types::{Direction, External, InputError, MAX_INPUT_SIZE, Unsupported};
 pub use wasi::{NotAVersion, Provider, WasiItem, WasiLacks, WasiVersion};
+pub use wire::{Changed, Mismatch, PlugError};
 
 /// Plugs the embedded adapter into `app` with the default options; see [`Composer::compose`].
 ///
@@ -88,7 +72,7 @@ pub fn compose<'a>(app: impl Into<Cow<'a, [u8]>>) -> Result<Composition, Compose
     Composer::new().compose(app)
 }
 
-/// Reports what [`compose`] would do with `app`; see [`Composer::inspect`].
+/// Reports on `app` and on the outcome of [`compose`]; see [`Composer::inspect`].
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! `spin.toml`, the manifest of a Spin application, version 2: what of it decides how a component is composed.
+//! `spin.toml`, the manifest of a Spin application, version 2: the settings of its components, and their files.
 //!
-//! Keys that say nothing about that are ignored: triggers, builds, dependencies, and what later versions of Spin add.
-//! Components that stand in their trigger and have no id are not read. What no version of Spin that is known here has is
-//! [told](Manifest::unknown_keys), for it may be misspelt.
+//! Other keys are ignored: triggers, builds, dependencies, and those that later versions of Spin add. Components that stand in
+//! their trigger and have no id are not read. Keys that no known version of Spin has are [listed](Manifest::unknown_keys), for
+//! they may be misspelt.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use outbound_hosts::Template;
+use mqtt_address::Template;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 
-use crate::settings::{Settings, check_name, layout::MAX_ITEMS};
+use crate::settings::{Settings, canonical_abi::MAX_ITEMS, check_name};
 
 mod error;
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod unread;
 pub use error::ManifestError;
 pub use unread::{InlineComponent, UnknownKey};
 
-/// The largest manifest that is read, in bytes: a hundred times what a large one has.
+/// The largest manifest that is read, in bytes: a hundred times the size of a large one.
 pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
 
 /// A manifest, parsed.
@@ -37,7 +37,7 @@ pub struct Manifest {
     unknown: Vec<UnknownKey>,
 }
 
-/// The manifest itself, in which places are found. It may hold secrets, and is not shown.
+/// The text of a manifest, for the places in messages. It may hold secrets, and is not shown.
 struct Text(String);
 
 impl fmt::Debug for Text {
@@ -53,7 +53,7 @@ pub struct ManifestComponent {
     source: Source,
     #[serde(default)]
     allowed_outbound_hosts: Vec<Spanned<String>>,
-    /// What Spin had before `allowed_outbound_hosts`, of whatever form.
+    /// The key that Spin had before `allowed_outbound_hosts`, in any form.
     allowed_http_hosts: Option<toml::Value>,
     #[serde(default)]
     environment: BTreeMap<String, Value>,
@@ -69,7 +69,7 @@ pub struct ManifestComponent {
     ai_models: Vec<String>,
 }
 
-/// Where a component's bytes are.
+/// The source of a component's bytes.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a path, a url or a registry package")]
 enum Source {
@@ -104,7 +104,7 @@ impl fmt::Debug for Value {
 #[derive(Deserialize)]
 struct Version {
     spin_manifest_version: Option<toml::Value>,
-    /// How manifests said it before.
+    /// The key of older manifests.
     spin_version: Option<toml::Value>,
 }
 
@@ -117,7 +117,7 @@ struct Document {
     component: BTreeMap<String, ManifestComponent>,
 }
 
-/// Something that a manifest gives a component and that can't be composed in.
+/// A key by which a manifest gives a component something that can't be composed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Extra {
@@ -145,7 +145,7 @@ impl Extra {
         }
     }
 
-    /// What is to be done about it.
+    /// The remedy.
     pub fn advice(self) -> &'static str {
         match self {
             Self::AllowedHttpHosts => "unsupported: use allowed_outbound_hosts",
@@ -241,7 +241,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no such component.
     pub fn component(&self, id: &str) -> Result<(&str, &ManifestComponent), ManifestError> {
         self.components
             .get_key_value(id)
@@ -260,8 +260,8 @@ impl Manifest {
             .map(|(name, _)| name.as_str())
     }
 
-    /// What `component` is composed with: its permissions, variables and environment. `values` are the values of the
-    /// application's variables that are known now, the last of a name before earlier ones and before the default.
+    /// The settings that `component` is composed with: its permissions, variables and environment. `values` are the known values
+    /// of the application's variables: the last one for a name overrides earlier ones and the default.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ impl Manifest {
         let mut settings = Settings::new();
         let used = component.used_variables();
         for (name, variable) in &self.variables {
-            // What the component does not use, others' secrets above all, does not go into its file.
+            // Variables that the component does not use, others' secrets above all, do not go into its file.
             if !used.contains(name.as_str()) {
                 continue;
             }
@@ -295,7 +295,7 @@ impl Manifest {
             settings = settings.variable(name, value.cloned());
         }
 
-        // Each is checked by itself first, where it is known in which place it stands.
+        // Each is checked by itself first, for an error with its place.
         let check = |alone: Settings, start: usize| {
             alone
                 .check()
@@ -312,7 +312,7 @@ impl Manifest {
             check(alone, template.span().start)?;
         }
 
-        // No list permits nothing, as on Spin.
+        // Without a list nothing is permitted, as on Spin.
         settings = settings.allowed_hosts(hosts.iter().map(|host| host.get_ref().clone()));
         for (name, template) in &component.variables {
             let Value(text) = template.get_ref();
@@ -330,7 +330,7 @@ impl ManifestComponent {
     ///
     /// # Errors
     ///
-    /// If they are not in a file. `id` is the component's, for the message.
+    /// If the bytes are not in a file. `id` is the component's, for the message.
     pub fn source(&self, id: &str) -> Result<&Path, ManifestError> {
         let (kind, location) = match &self.source {
             Source::Path(path) => return Ok(path),
@@ -344,7 +344,7 @@ impl ManifestComponent {
         })
     }
 
-    /// The names of the variables in its templates. What is no template is found when it is composed in.
+    /// The names of the variables in its templates. Malformed templates are reported when they are composed in.
     fn used_variables(&self) -> BTreeSet<&str> {
         let texts = self.variables.values().map(|text| &text.get_ref().0);
         texts
@@ -354,7 +354,7 @@ impl ManifestComponent {
             .collect()
     }
 
-    /// What the manifest gives it that can't be composed in.
+    /// The keys of the manifest for it that can't be composed in.
     pub fn extras(&self) -> impl Iterator<Item = Extra> {
         let no_http_hosts = match &self.allowed_http_hosts {
             None => true,
@@ -372,7 +372,7 @@ impl ManifestComponent {
     }
 }
 
-/// A url without what may be secret: a user and password, and the query.
+/// A url without the parts that may be secret: a user and password, and the query.
 fn public(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (scheme, rest) = match url[..end].split_once("://") {

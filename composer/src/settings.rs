@@ -1,4 +1,4 @@
-//! What is decided when an app is composed, as the adapter will find it.
+//! The settings of an app: decided when it is composed, and read by the adapter.
 //!
 //! The adapter imports `spin-mqtt:settings/settings` (wit/settings), and the component that provides it is generated here:
 //! a memory that holds the settings as the canonical ABI lays them out, and a function that returns where. So no byte of
@@ -6,21 +6,18 @@
 
 use std::fmt;
 
-use outbound_hosts::{EntryError, TemplateError};
+use mqtt_address::{EntryError, TemplateError};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub(crate) mod canonical_abi;
 mod check;
 mod component;
-pub(crate) mod layout;
 
 pub use check::Permission;
 pub(crate) use check::check_name;
 
-/// The interface that the adapter imports, and that the generated component exports.
-pub(crate) const SETTINGS_INTERFACE: &str = "spin-mqtt:settings/settings@0.1.0";
-
-/// What an app may do and is given, decided when it is composed.
+/// The hosts that an app may reach, its variables and its environment, decided when it is composed.
 ///
 /// The default decides nothing: whatever the host allows, the app can reach, and it gets what the host gives it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -72,15 +69,15 @@ impl Settings {
         self
     }
 
-    /// Whether a random suffix is added to each client id that the app gives, so that instances with one and the same do not
-    /// throw each other out at the broker. Where the app gives none, each connection has one of its own anyway.
+    /// Adds a random suffix to each client id that the app gives, so that instances with the same one do not throw each other out
+    /// at the broker. Where the app gives none, each connection has one of its own anyway.
     pub fn unique_client_id(mut self, unique: bool) -> Self {
         self.unique_client_id = unique;
         self
     }
 
-    /// Whether each connection is closed when the app drops it. Otherwise an instance that has opened the same broker more than
-    /// once keeps it, for the app to open again.
+    /// Closes each connection when the app drops it. Otherwise an instance that has opened the same broker more than once keeps it,
+    /// for the app to open again.
     pub fn close_on_drop(mut self, close: bool) -> Self {
         self.close_on_drop = close;
         self
@@ -98,7 +95,7 @@ impl Settings {
             .map(|(name, value)| (name.as_str(), value.is_some()))
     }
 
-    /// The names of those that have none, and must have one where the app runs.
+    /// The names of the variables without a value, which must be set where the app runs.
     pub fn unset_variables(&self) -> impl Iterator<Item = &str> {
         self.variables()
             .filter_map(|(name, is_set)| (!is_set).then_some(name))
@@ -114,23 +111,23 @@ impl Settings {
         names(&self.environment)
     }
 
-    /// Whether the client ids that the app gives get a [suffix](Self::unique_client_id).
+    /// Returns true if the client ids that the app gives get a [suffix](Self::unique_client_id).
     pub fn has_unique_client_id(&self) -> bool {
         self.unique_client_id
     }
 
-    /// Whether each connection is [closed when it is dropped](Self::close_on_drop).
+    /// Returns true if each connection is [closed when it is dropped](Self::close_on_drop).
     pub fn has_close_on_drop(&self) -> bool {
         self.close_on_drop
     }
 
-    /// Whether they give the app an environment of its own.
+    /// Returns true if they give the app an environment of its own.
     pub(crate) fn has_environment(&self) -> bool {
         !self.environment.is_empty()
     }
 }
 
-/// The settings without the values of variables and of the environment, for these may be secret.
+/// The settings without the values of variables and of the environment, which may be secret.
 #[derive(Debug, Serialize)]
 struct Public<'a> {
     allowed_hosts: Option<&'a [String]>,
@@ -174,7 +171,7 @@ fn names(pairs: &[(String, String)]) -> impl Iterator<Item = &str> {
     pairs.iter().map(|(name, _)| name.as_str())
 }
 
-/// Gives `name` the value, in the place of an earlier one.
+/// Sets the value of `name`, in place of an earlier one.
 fn set<V>(pairs: &mut Vec<(String, V)>, name: String, value: V) {
     match pairs.iter_mut().find(|(own, _)| *own == name) {
         Some((_, own)) => *own = value,
@@ -182,7 +179,7 @@ fn set<V>(pairs: &mut Vec<(String, V)>, name: String, value: V) {
     }
 }
 
-/// Why settings can't be composed in.
+/// The reasons why settings can't be composed in.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SettingsError {
@@ -191,26 +188,26 @@ pub enum SettingsError {
     Entry {
         /// The entry, as it was given.
         entry: String,
-        /// What is wrong with it.
+        /// The problem with it.
         source: EntryError,
     },
     /// A template is malformed.
     #[error("{place} is not valid: {source}")]
     Template {
-        /// Where the template stands.
+        /// The place of the template.
         place: String,
-        /// What is wrong with it.
+        /// The problem with it.
         source: TemplateError,
     },
     /// A template names a variable that the application does not have.
     #[error("{place} uses the variable `{name}`, which the application does not have")]
     UnknownVariable {
-        /// Where the template stands.
+        /// The place of the template.
         place: String,
         /// The variable.
         name: String,
     },
-    /// A variable's name is not one.
+    /// The name of a variable breaks the rules.
     #[error(
         "`{name}` is no name of a variable: lower-case letters, digits and single `_` between them"
     )]
@@ -218,7 +215,7 @@ pub enum SettingsError {
         /// The name, as it was given.
         name: String,
     },
-    /// An environment variable's name is not one.
+    /// The name of an environment variable breaks the rules.
     #[error(
         "`{name}` is no name of an environment variable: it is empty, or has a `=` or a NUL in it"
     )]
@@ -226,7 +223,7 @@ pub enum SettingsError {
         /// The name, as it was given.
         name: String,
     },
-    /// An environment variable's value is not one.
+    /// The value of an environment variable breaks the rules.
     #[error("the value of the environment variable `{name}` has a NUL in it")]
     EnvironmentValue {
         /// The variable's name.

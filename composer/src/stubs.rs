@@ -1,14 +1,18 @@
-//! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. A call of one
-//! of its functions says on standard error what was called, and traps.
+//! Stubs: a component that fills imports which no host of WASI 0.2 has, so that the app can be instantiated. Each of its
+//! functions writes its name to standard error, and traps.
 
+mod choose;
 mod module;
 
+pub(crate) use choose::{choose, is_stubbable};
+
+use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::{
-    component::Component,
-    plug::{Part, plug},
+    types::Component,
+    wire::{Argument, Wiring},
 };
 
 /// The interface between the stubs and the component that reports a call of one, the reporter.
@@ -22,19 +26,34 @@ pub(crate) const REPORT_INTERFACE: &str = "spin-mqtt:stubs/report@0.1.0";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The component that exports what `app`, the bytes of a component, imports as `names`: interfaces, and functions at the root.
-/// Of WASI it imports what the reporter needs, and the interfaces whose types the stubs use.
+/// Makes the component that exports the imports `names` of `app`, the bytes of a component: interfaces, and functions at the
+/// root. Of WASI it imports the interfaces that the reporter calls, and those whose types the stubs use.
 ///
 /// # Errors
 ///
-/// If `app` has imports or exports that WIT has no words for.
-pub(crate) fn component(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
-    let stubs = stubs(app, names)?;
-    let reporter = reporter()?;
-    let (stubs_component, reporter_component) =
-        (Component::parse(&stubs)?, Component::parse(&reporter)?);
-    let part = Part::same_names((reporter, &reporter_component), [REPORT_INTERFACE]);
-    Ok(plug((stubs, &stubs_component), vec![part])?)
+/// If `app` has imports or exports that WIT can't express.
+pub(crate) fn component(
+    (app, component): (&[u8], &Component),
+    names: &[&str],
+) -> Result<Vec<u8>, Error> {
+    check_functions(component)?;
+    let mut wiring = Wiring::new();
+    let stubs = wiring.add(stubs(app, names)?)?;
+    let reporter = wiring.add(reporter()?)?;
+    wiring.connect(Argument::named(REPORT_INTERFACE, stubs, reporter))?;
+    Ok(wiring.finish(stubs)?)
+}
+
+/// Checks that no function has the name of an interface, for which wit-parser panics.
+fn check_functions(app: &Component) -> Result<(), Error> {
+    let is_function = |item: &ComponentItem| matches!(item.ty, ComponentEntityType::Func(_));
+    let mut externals = app.externals();
+    match externals.find(|(_, name, item)| is_function(item) && name.contains([':', '='])) {
+        None => Ok(()),
+        Some((_, name, _)) => {
+            Err(format!("it has a function by the name of an interface, `{name}`").into())
+        }
+    }
 }
 
 fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
@@ -52,12 +71,12 @@ fn stubs(app: &[u8], names: &[&str]) -> Result<Vec<u8>, Error> {
     encode(module::module(&resolve, world), &resolve, world)
 }
 
-/// Adds to the imports of `world` what the stubs call.
+/// Adds the interface of the reporter to the imports of `world`.
 fn import_report(resolve: &mut Resolve, world: WorldId) -> Result<(), Error> {
     let mut names = resolve.package_names.keys();
     if names.any(|name| (&*name.namespace, &*name.name) == ("spin-mqtt", "stubs")) {
         return Err(
-            "it has a package `spin-mqtt:stubs` itself, which is for what is composed in".into(),
+            "it has a package `spin-mqtt:stubs`, a name that is reserved for this tool".into(),
         );
     }
     let package = resolve.push_str("stubs.wit", REPORT_WIT)?;
@@ -86,7 +105,7 @@ fn reporter() -> Result<Vec<u8>, Error> {
 fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, Error> {
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)?;
     let component = ComponentEncoder::default()
-        // The app has its reasons for two versions of an interface.
+        // Two versions of an interface stay two, as in the app.
         .merge_imports_based_on_semver(false)
         .module(&module)?
         .encode()?;

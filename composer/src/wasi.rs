@@ -1,4 +1,4 @@
-//! Which imports any WASI 0.2 host provides, and who may provide the others.
+//! The providers of imports: any WASI 0.2 host, or one of a few others.
 
 mod one_version;
 mod releases;
@@ -11,16 +11,16 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, Compo
 pub(crate) use self::one_version::OneVersion;
 pub use self::one_version::{NotAVersion, WasiItem, WasiLacks, WasiVersion};
 use self::releases::{NEWEST, ReleaseName, Since};
-use crate::{component::Component, names::InterfaceName};
+use crate::types::{Component, InterfaceName};
 
-/// Who can provide an import.
+/// The provider of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Provider {
     /// Every host of stable WASI 0.2.
     Wasi,
-    /// Nobody has to: it holds the definitions of value types and nothing else.
+    /// None is needed: it holds the definitions of value types and nothing else.
     NotNeeded,
     /// The adapter that is plugged in.
     Adapter,
@@ -28,7 +28,7 @@ pub enum Provider {
     Stub,
     /// Only a host that opts in to this draft of a WASI interface.
     Draft,
-    /// Only a host that opts in to what a later release added to a stable interface as a draft.
+    /// Only a host that opts in to a draft that a later release added to a stable interface.
     Gated {
         /// The function that was added.
         function: String,
@@ -58,7 +58,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Says who provides the import `name` of `component`, whose type is `item`.
+    /// Finds the provider of the import `name` of `component`, whose type is `item`.
     pub(crate) fn of(component: &Component, name: &str, item: &ComponentItem) -> Self {
         if only_value_types(component, item) {
             return Self::NotNeeded;
@@ -79,19 +79,16 @@ impl Provider {
         if let Some(name) = ReleaseName::parse(name) {
             return Self::of_release(component, name, item);
         }
-        match interface.semver() {
-            Some(version) if (version.major, version.minor) == (0, 3) => Self::Wasi03,
-            Some(version)
-                if (version.major, version.minor) == (0, 2)
-                    && releases::is_package(interface.package) =>
-            {
-                Self::Snapshot
-            }
-            _ => Self::Draft,
+        if interface.is_at(3) {
+            return Self::Wasi03;
+        }
+        match interface.is_at(2) && releases::is_package(interface.package) {
+            true => Self::Snapshot,
+            false => Self::Draft,
         }
     }
 
-    /// The same for an interface of a release of WASI 0.2.
+    /// Finds the provider of an interface of a release of WASI 0.2.
     fn of_release(component: &Component, name: ReleaseName<'_>, item: &ComponentItem) -> Self {
         let Some(interface) = name.interface() else {
             return Self::Draft;
@@ -107,7 +104,7 @@ impl Provider {
         }
         let exports = &component.types()[id].exports;
         let is_function = |item: &ComponentItem| matches!(item.ty, ComponentEntityType::Func(_));
-        // A type that is new came with the function that has use for it, and this is what people know.
+        // A new type came with a function that uses it, and users know the function.
         let (functions, types) = exports
             .iter()
             .partition::<Vec<_>, _>(|(_, it)| is_function(it));
@@ -128,7 +125,7 @@ impl Provider {
             .unwrap_or(Self::Wasi)
     }
 
-    /// Whether the import may remain in a component that is to run on any WASI 0.2 host.
+    /// Returns true if the import may remain in a component that is to run on any WASI 0.2 host.
     pub fn is_everywhere(&self) -> bool {
         matches!(self, Self::Wasi | Self::NotNeeded)
     }
@@ -171,8 +168,8 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Whether `item` is a value type, or an interface of nothing but value types. Such an import names types for others to
-/// use; there is nothing in it to call.
+/// Returns true if `item` is a value type, or an interface of nothing but value types. Such an import names types for others
+/// to use; there is nothing in it to call.
 fn only_value_types(component: &Component, item: &ComponentItem) -> bool {
     match item.ty {
         ComponentEntityType::Type {
@@ -199,7 +196,7 @@ mod tests {
         Provider::of(&component, name, item)
     }
 
-    /// What `wasi:io/streams` has, and `wasi:http/types` as well.
+    /// An item that `wasi:io/streams` has, and `wasi:http/types` as well.
     const RESOURCE: &str = "(export \"pollable\" (type (sub resource)))";
 
     #[test]
@@ -254,7 +251,7 @@ mod tests {
             };
             assert_eq!(function(interface, "fly"), unknown);
         }
-        // The function is what people know, the type comes along with it.
+        // Users know the function, the type comes along with it.
         let both = r#"(type $t u32) (export "altitude" (type (eq $t))) (export "fly" (func))"#;
         assert_eq!(
             provider("wasi:cli/exit@0.2.0", both),

@@ -375,7 +375,7 @@ fn a_source_is_read_as_a_file_of_whatever_name() {
     assert!(message.contains("it is a directory"), "{message}");
 }
 
-/// What a folder's author can lay out in it must not make us wait, or write elsewhere.
+/// Files that the author of a folder lays out in it must not make the command wait, or write elsewhere.
 #[test]
 fn a_hostile_folder_neither_holds_us_up_nor_leads_us_astray() {
     let directory = directory();

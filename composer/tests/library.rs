@@ -1,9 +1,9 @@
-//! What the library promises of a composition.
+//! The library's promises about compositions.
 
 use std::path::Path;
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, Form, GuestError, MQTT_INTERFACE, WasiVersion, compose, inspect,
+    AppError, ComposeError, Composer, Form, MQTT_INTERFACE, WasiVersion, compose, inspect,
 };
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 use wasm_metadata::Producers;
@@ -52,7 +52,7 @@ fn module(text: &str) -> Vec<u8> {
     module
 }
 
-/// The same as a component.
+/// The component of [`module`].
 fn component(text: &str) -> Vec<u8> {
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module(text)).unwrap();
@@ -217,7 +217,7 @@ fn the_adapter_works_with_wac_plug() {
     // And what wac has plugged is known to need nothing more.
     assert!(matches!(
         compose(&plugged),
-        Err(ComposeError::Guest(GuestError::AlreadyPlugged))
+        Err(ComposeError::App(AppError::AlreadyPlugged))
     ));
     assert!(
         inspect(&plugged).unwrap().command.is_none(),

@@ -1,4 +1,4 @@
-//! How much memory composing takes for each byte of the app.
+//! The memory that composing takes for each byte of the app.
 #![cfg(target_os = "linux")]
 
 use std::{fs::File, io::Write, path::Path, process::Command};
@@ -8,14 +8,14 @@ use wasm_encoder::{Encode, Module};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-/// What a large app has more than a small one, in bytes. The system's allocator keeps what is smaller than 32 MiB when it is
-/// freed, up to 64 MiB of it, and that would be all that is seen.
+/// The size of a large app beyond that of a small one, in bytes. The system's allocator keeps blocks smaller than 32 MiB when
+/// they are freed, up to 64 MiB of them, which would hide the figure.
 const SIZE: usize = 40 << 20;
 
-/// What the figure may be off by, in bytes.
+/// The tolerance of the figure, in bytes.
 const TOLERANCE: usize = 2 << 20;
 
-/// What is done with an import that no host has: with a stub, more is made, and a stub is small.
+/// The options for an import that no host has: with a stub, more is made, and a stub is small.
 const OPTIONS: [&str; 2] = ["--allow-unresolved", "--stub-unresolved"];
 
 /// A core module that imports MQTT, and a function that no host has.
@@ -32,13 +32,13 @@ fn module() -> Vec<u8> {
     module
 }
 
-/// The same as a component.
+/// The component of [`module`].
 fn component() -> Vec<u8> {
     let mut encoder = ComponentEncoder::default();
     encoder.module(&module()).unwrap().encode().unwrap()
 }
 
-/// How a custom section starts that has debug information of `size` bytes.
+/// The start of a custom section with debug information of `size` bytes.
 fn debug_section(size: usize) -> Vec<u8> {
     let mut name = Vec::new();
     ".debug_info".encode(&mut name);
@@ -66,7 +66,7 @@ fn most(app: &[u8], size: usize, option: &str) -> usize {
     usage.max_rss() as usize * 1024
 }
 
-/// One test for all, for what the system tells is the most of all so far.
+/// One test for all, for the system's figure is the most of all so far.
 #[test]
 fn a_byte_of_an_app_takes_three_at_most() {
     let mut small = 0;

@@ -1,4 +1,4 @@
-//! What the library promises of settings: which imports of an app they fill, and what is left.
+//! The library's promises about settings: the imports of an app that they fill, and those that are left.
 
 use spin_mqtt_composer::{
     ComposeError, Composer, MQTT_INTERFACE, Manifest, Provider, Settings, compose, imports_mqtt,
@@ -75,14 +75,14 @@ fn spins_variables_are_plugged() {
 fn other_variables_are_refused() {
     let other =
         r#"(import "fermyon:spin/variables@2.0.0" (instance (export "get" (func (result u32)))))"#;
-    let Err(ComposeError::Mismatch { interface, .. }) = compose(app(&[other])) else {
+    let Err(ComposeError::Mismatch(mismatch)) = compose(app(&[other])) else {
         panic!("it fits nothing");
     };
-    assert_eq!(interface, "fermyon:spin/variables@2.0.0");
+    assert_eq!(mismatch.interface, "fermyon:spin/variables@2.0.0");
     let later = r#"(import "fermyon:spin/variables@2.1.0" (instance (export "get" (func))))"#;
     assert!(matches!(
         compose(app(&[later])),
-        Err(ComposeError::Leftovers(_))
+        Err(ComposeError::Unresolved(_))
     ));
 }
 
@@ -168,10 +168,10 @@ fn sockets_of_the_app_are_told() {
     let network = r#"(import "wasi:sockets/instance-network@0.2.6" (instance))"#;
     let tcp = r#"(import "wasi:sockets/tcp@0.2.6" (instance))"#;
     assert_eq!(
-        compose(app(&[network, tcp])).unwrap().unbound_imports(),
+        compose(app(&[network, tcp])).unwrap().ungoverned_imports(),
         ["wasi:sockets/instance-network", "wasi:sockets/tcp"]
     );
-    assert!(compose(app(&[])).unwrap().unbound_imports().is_empty());
+    assert!(compose(app(&[])).unwrap().ungoverned_imports().is_empty());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn mqtt_of_any_version_is_seen() {
     assert!(imports_mqtt(b"cat").is_err());
 }
 
-/// What the README shows is what works.
+/// The example of the README works.
 #[test]
 fn the_manifest_of_the_readme_is_one() {
     let readme = include_str!("../../README.md");

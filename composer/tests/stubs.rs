@@ -1,4 +1,4 @@
-//! What the library promises of stubs; that they trap, and with which words, is in the end-to-end tests.
+//! The library's promises about stubs. The end-to-end tests call them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use spin_mqtt_composer::{
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-/// What stands behind the worlds of the tests.
+/// The packages that the worlds of the tests use.
 const PACKAGES: &str = r#"
     package wasi:io@0.2.6 {
         interface poll {
@@ -209,7 +209,7 @@ fn types_that_the_world_uses_remain_for_it() {
     "))
     .unwrap();
     assert_eq!(composition.stubbed(), ["acme:shop/carts@2.0.0", "pay"]);
-    assert!(composition.leftovers().is_empty());
+    assert!(composition.unresolved().is_empty());
 
     let error = stub(&app(
         "use acme:shop/carts@2.0.0.{size}; import measure: func() -> size;",
@@ -231,16 +231,15 @@ fn resources_of_a_stubbed_interface_may_not_stand_in_exports() {
     let error = stub(&app).unwrap_err();
     let ComposeError::SharedStub {
         interface,
-        direction,
-        name,
         ty,
+        user,
     } = error
     else {
         panic!("{error:?}");
     };
     assert_eq!(
-        (&*interface, direction, &*name, &*ty),
-        ("acme:shop/carts@2.0.0", "export", "shop", "cart")
+        (&*interface, &*user.to_string(), &*ty),
+        ("acme:shop/carts@2.0.0", "export `shop`", "cart")
     );
 }
 
@@ -299,8 +298,8 @@ fn what_is_stubbed_needs_nothing_and_reaches_nothing() {
     let composed = composer.compose(app.as_bytes()).unwrap().into_component();
     for inspection in [before, inspect(&composed).unwrap()] {
         assert_eq!(inspection.stubbed.len(), 2);
-        assert_eq!(inspection.unbound_imports, [""; 0]);
-        let needs = inspection.needs.unwrap();
+        assert_eq!(inspection.ungoverned_imports, [""; 0]);
+        let needs = inspection.requirements.unwrap();
         assert!(!needs.own_sockets && !needs.http_client, "{needs:?}");
     }
 }

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, path::Path};
 
 use spin_mqtt_composer::{
-    ComposeError, Composer, Composition, Leftover, MQTT_INTERFACE, Provider, Settings, WasiVersion,
-    compose,
+    ComposeError, Composer, Composition, MQTT_INTERFACE, Provider, Settings, Unresolved,
+    WasiVersion, compose,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
@@ -156,12 +156,12 @@ fn a_function_of_a_later_release_brings_all_to_it() {
     };
     assert_eq!(lacks.items(), reasons);
     // At its own version it is one that hosts do not have.
-    let Err(ComposeError::Leftovers(leftovers)) = at(WasiVersion::Keep).compose(&app) else {
+    let Err(ComposeError::Unresolved(unresolved)) = at(WasiVersion::Keep).compose(&app) else {
         panic!("WASI 0.2.6 has no such function");
     };
     assert!(matches!(
-        leftovers.as_slice(),
-        [Leftover {
+        unresolved.as_slice(),
+        [Unresolved {
             provider: Provider::Later { .. },
             ..
         }]
@@ -176,7 +176,7 @@ fn what_no_release_has_is_left_at_its_version_or_later() {
             (import "{MQTT_INTERFACE}" (instance))
             (import "wasi:random/random@0.2.99" (instance (export "fly" (func)))))"#
     );
-    let Err(ComposeError::Leftovers(_)) = compose(app.as_bytes()) else {
+    let Err(ComposeError::Unresolved(_)) = compose(app.as_bytes()) else {
         panic!("it is not known which host has it");
     };
     let allowed = |version| at(version).allow_unresolved(true).compose(app.as_bytes());

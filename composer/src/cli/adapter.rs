@@ -13,7 +13,7 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Where to write it; `-` for the standard output.
+    /// The file to write; `-` for the standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -22,6 +22,6 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let composer = configured(Composer::new(), options.settings.settings())?;
+    let composer = configured(Composer::new(), options.settings.settings()?)?;
     output::write(&options.output, &composer.configured_adapter()?)
 }

@@ -1,4 +1,4 @@
-//! `compose completions` and `compose man`: what clap's crates make of the command's own description.
+//! `compose completions` and `compose man`: shell completions and man pages, which clap's crates generate.
 
 use std::{fs, io, path::PathBuf};
 
@@ -26,7 +26,7 @@ pub(super) fn completions(options: &Completions, mut command: Command) -> Result
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut command, "compose", &mut script);
     match output::write_standard(&script) {
-        // Whoever read it has seen enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
     }

@@ -8,9 +8,9 @@ use std::{
 
 use spin_mqtt_composer::Graph;
 
-use super::{inspect::packages, report::plain_line};
+use super::{packages::packages, report::plain_line};
 
-/// Who imports what from whom: one arrow for all between two parts, a line for each package.
+/// The arrows of the picture, each from an importer to a provider, with the packages that it imports from it.
 fn arrows(graph: &Graph) -> Vec<(usize, usize, Vec<String>)> {
     let mut arrows: Vec<(usize, usize, Vec<&str>)> = Vec::new();
     for edge in &graph.edges {
@@ -20,7 +20,7 @@ fn arrows(graph: &Graph) -> Vec<(usize, usize, Vec<String>)> {
             None => arrows.push((ends.0, ends.1, vec![&edge.interface])),
         }
     }
-    // Top down: who calls, the app, and what serves it. Parts stand the other way round.
+    // From the top: the callers, the app, and its providers. Parts are in the opposite order.
     arrows.sort_by_key(|(from, ..)| from.checked_sub(1).map(Reverse));
     arrows
         .into_iter()
@@ -37,7 +37,7 @@ pub(super) fn dot(out: &mut impl Write, graph: &Graph) -> io::Result<()> {
         writeln!(out, "  n{index} [label=\"{}\"{shape}]", dot_text(part))?;
     }
     for (from, to, interfaces) in arrows(graph) {
-        // Each line ends in what justifies it to the left.
+        // `\l` ends each line and justifies it to the left.
         let lines = interfaces.iter().map(|line| dot_text(line) + r"\l");
         let label: String = lines.collect();
         writeln!(out, "  n{from} -> n{to} [label=\"{label}\"]")?;

@@ -1,4 +1,4 @@
-//! Reading files, whole and within bounds.
+//! Files, read whole and within limits.
 
 use std::{
     fs::File,
@@ -9,9 +9,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use spin_mqtt_composer::{Composer, MAX_INPUT_SIZE, MAX_MANIFEST_SIZE};
 
-use super::PlugOptions;
+use super::options::PlugOptions;
 
-/// Whether `path` stands for the standard input or output.
+/// Returns true if `path` stands for the standard input or output.
 pub(super) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     read_file(path)
 }
 
-/// Reads the file `path`, of whatever name.
+/// Reads the file `path`, even one named `-`.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let read = || -> Result<Vec<u8>> {
         let file = File::open(path)?;
@@ -37,12 +37,12 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     read().with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Whether `path` names a manifest.
+/// Returns true if `path` names a manifest.
 pub(super) fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "toml")
 }
 
-/// Checks that the app in `path` is no manifest, which is taken for one by its name alone.
+/// Checks that the app in `path` is no manifest: those are recognised by the ending of their name.
 pub(super) fn check_no_manifest(path: &Path, bytes: &[u8]) -> Result<()> {
     let key = b"spin_manifest_version";
     if bytes.starts_with(b"\0asm") || bytes.len() > MAX_MANIFEST_SIZE {
@@ -70,15 +70,14 @@ pub(super) fn read_manifest(path: &Path) -> Result<Vec<u8>> {
         .with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Reads one byte more than the library takes at most, so that a file without end comes to an end here, and as too large
-/// there.
+/// Reads one byte more than the library takes at most, so that it refuses a file without end as too large.
 fn read_bounded(input: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A composer as the options have it.
+/// Makes a composer with the options.
 pub(super) fn composer(options: &PlugOptions) -> Result<Composer> {
     let composer = Composer::new()
         .allow_unresolved(options.allow_unresolved)

@@ -6,21 +6,22 @@ use std::{
 };
 
 use anstream::AutoStream;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use spin_mqtt_composer::{
-    Form, Graph, Import, Inspection, MQTT_INTERFACE, Needs, Provider, Socket,
+    Form, Graph, Inspection, MQTT_INTERFACE, Outcome, Provider, Requirements,
 };
 
 use super::{
-    PlugOptions,
-    compose::default_output,
     graph, input,
+    options::PlugOptions,
+    output::default_output,
+    packages::needed_packages,
     report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
-    summary::{CLOSE_ON_DROP, UNIQUE_CLIENT_ID, permissions, run_line, unbound, unset},
-    usage,
+    summary::{CLOSE_ON_DROP, UNIQUE_CLIENT_ID, permissions, run_line, ungoverned, unset},
+    usage::Usage,
 };
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) struct Options {
     #[command(flatten)]
     plug: PlugOptions,
 
-    /// What to print: the report, as text or JSON, or a picture of the composition, for Graphviz (dot) or Mermaid.
+    /// The output: the report, as text or JSON, or a picture of the composition, for Graphviz (dot) or Mermaid.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -41,7 +42,7 @@ pub(super) struct Options {
     )]
     format: Format,
 
-    /// The same as `--format json`.
+    /// Short for `--format json`.
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
@@ -60,21 +61,21 @@ enum Format {
 pub(super) fn run(options: &Options) -> Result<()> {
     let app = &options.app;
     if input::is_manifest(app) {
-        usage(format!(
-            "`{}` is a manifest: give a component's file, or what `compose` made of it",
-            app.display()
-        ));
+        let app = app.display();
+        bail!(Usage(format!(
+            "`{app}` is a manifest: give the file of a component, or of a composition"
+        )));
     }
-    let settings = options.settings.settings();
+    let settings = options.settings.settings()?;
     let bytes = input::read(app)?;
     input::check_no_manifest(app, &bytes)?;
     let inspection = configured(input::composer(&options.plug)?, settings)?
         .inspect(bytes)
         .map_err(|error| error.in_file(app))
         .with_context(|| format!("cannot inspect `{}`", app.display()))?;
-    let file = match &inspection.socket {
+    let file = match &inspection.outcome {
         _ if input::is_standard(app) => PathBuf::from("app.composed.wasm"),
-        Socket::Composed { .. } => app.clone(),
+        Outcome::Composed { .. } => app.clone(),
         _ => default_output(app),
     };
     let file = file.display().to_string();
@@ -90,23 +91,23 @@ pub(super) fn run(options: &Options) -> Result<()> {
         Format::Mermaid => graph::mermaid(&mut out, drawn(&inspection, app)?),
     };
     match written {
-        // Whoever read it has seen enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
     }
 }
 
-/// What there is to draw.
+/// The graph to draw.
 fn drawn<'a>(inspection: &'a Inspection, app: &Path) -> Result<&'a Graph> {
-    let reason = match (&inspection.graph, &inspection.socket) {
+    let reason = match (&inspection.graph, &inspection.outcome) {
         (Some(graph), _) => return Ok(graph),
-        (None, Socket::Refused { reason }) => anyhow!("{reason}"),
+        (None, Outcome::Refused { reason }) => anyhow!("{reason}"),
         (None, _) => anyhow!("it has no components inside, or too many"),
     };
     Err(reason).with_context(|| format!("there is no composition of `{}` to draw", app.display()))
 }
 
-/// The report and how to run what it is about.
+/// The report, and the commands that run the composition.
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
@@ -131,7 +132,7 @@ fn json(out: &mut impl Write, inspection: &Inspection, file: &str) -> io::Result
     writeln!(out)
 }
 
-/// A reason of more than one line, none of which can pass for one of the report's own: names in it are the file's.
+/// Indents a reason of several lines, so that none can pass for one of the report's own: it may quote names of the file.
 fn indented(reason: &impl std::fmt::Display) -> String {
     plain(&reason.to_string()).replace('\n', "\n  ")
 }
@@ -164,21 +165,21 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
             }
         }
     }
-    match &inspection.socket {
-        Socket::Ready { import } => writeln!(out, "\n{BOLD}compose{BOLD:#} would plug {import}")?,
-        Socket::Composed { reason } => {
+    match &inspection.outcome {
+        Outcome::Ready { import } => writeln!(out, "\n{BOLD}compose{BOLD:#} would plug {import}")?,
+        Outcome::Composed { reason } => {
             let reason = indented(reason);
             writeln!(out, "\n{BOLD}compose{BOLD:#} has nothing to do: {reason}")?
         }
-        Socket::Refused { reason } => {
+        Outcome::Refused { reason } => {
             let reason = indented(reason);
             writeln!(out, "\n{BOLD}compose{BOLD:#} would refuse it: {reason}")?;
         }
         _ => {}
     }
     let composed = matches!(
-        inspection.socket,
-        Socket::Ready { .. } | Socket::Composed { .. }
+        inspection.outcome,
+        Outcome::Ready { .. } | Outcome::Composed { .. }
     );
     // An adapter has settings too.
     if composed || inspection.exports.iter().any(|name| name == MQTT_INTERFACE) {
@@ -197,8 +198,8 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     for package in needed_packages(&inspection.host) {
         writeln!(out, "  {}", plain_line(&package))?;
     }
-    if let Some(needs) = &inspection.needs {
-        self::needs(out, needs)?;
+    if let Some(requirements) = &inspection.requirements {
+        self::requirements(out, requirements)?;
     }
     let command = inspection.command.as_ref();
     let run = run_line(command, &inspection.host, file);
@@ -209,22 +210,22 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
     }
 }
 
-/// What it needs of the network and the environment.
-fn needs(out: &mut impl Write, needs: &Needs) -> io::Result<()> {
+/// Writes the requirements on the network and the environment.
+fn requirements(out: &mut impl Write, requirements: &Requirements) -> io::Result<()> {
     let network = [
         (
-            needs.brokers,
-            "connections to brokers: to what it may reach",
+            requirements.brokers,
+            "connections to the brokers that it may reach",
         ),
         (
-            needs.own_sockets,
-            "the app's own connections, by wasi:sockets: to what the host allows",
+            requirements.own_sockets,
+            "the app's own connections, by wasi:sockets, to all that the host allows",
         ),
         (
-            needs.http_client,
-            "the app's HTTP requests, by wasi:http: to what the host allows",
+            requirements.http_client,
+            "the app's HTTP requests, by wasi:http, to all that the host allows",
         ),
-        (needs.name_lookup, "lookup of names"),
+        (requirements.name_lookup, "lookup of names"),
     ];
     writeln!(out, "\n{BOLD}of the network it needs{BOLD:#}")?;
     if network.iter().all(|(needed, _)| !needed) {
@@ -234,7 +235,7 @@ fn needs(out: &mut impl Write, needs: &Needs) -> io::Result<()> {
         writeln!(out, "  {what}")?;
     }
     writeln!(out, "\n{BOLD}of the environment it reads{BOLD:#}")?;
-    for variable in &needs.environment {
+    for variable in &requirements.environment {
         let name = plain_line(&variable.name);
         match variable.required {
             true => writeln!(
@@ -244,10 +245,13 @@ fn needs(out: &mut impl Write, needs: &Needs) -> io::Result<()> {
             false => writeln!(out, "  {name}, in place of the value that is composed in")?,
         }
     }
-    match (needs.own_environment, needs.environment.is_empty()) {
+    match (
+        requirements.own_environment,
+        requirements.environment.is_empty(),
+    ) {
         (true, _) => writeln!(
             out,
-            "  what the app asks for: it imports wasi:cli/environment"
+            "  any variable that the app reads: it imports wasi:cli/environment"
         ),
         (false, true) => writeln!(out, "  nothing"),
         (false, false) => Ok(()),
@@ -263,14 +267,14 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
             heading => writeln!(out, "  {heading}: {}", plain_line(&text))?,
         }
     }
-    for text in unbound(&inspection.unbound_imports) {
+    for text in ungoverned(&inspection.ungoverned_imports) {
         writeln!(out, "  note: {}", plain_line(&text))?;
     }
     let Some(settings) = settings else {
         return Ok(());
     };
-    // Elsewhere it is what a composition needs.
-    let unset = match inspection.needs {
+    // A composition has them among its requirements.
+    let unset = match inspection.requirements {
         None => settings.unset_variables().map(unset).collect(),
         Some(_) => Vec::new(),
     };
@@ -311,40 +315,4 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// What a host must provide, of these imports.
-pub(super) fn needed_packages(imports: &[Import]) -> Vec<String> {
-    let needed = imports
-        .iter()
-        .filter(|import| import.provider != Provider::NotNeeded);
-    packages(needed.map(|import| import.name.as_str()))
-}
-
-/// Interfaces, a package of them in each line: `wasi:io@0.2.0 (error, poll, streams)`.
-pub(super) fn packages<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
-    for name in names {
-        let (path, version) = name.split_once('@').unwrap_or((name, ""));
-        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-        let package = match version {
-            "" => package.to_owned(),
-            version => format!("{package}@{version}"),
-        };
-        match packages.iter_mut().find(|(name, _)| *name == package) {
-            Some((_, interfaces)) => interfaces.push(interface),
-            None => packages.push((package, vec![interface])),
-        }
-    }
-    packages.sort();
-    packages
-        .into_iter()
-        .map(|(package, mut interfaces)| {
-            interfaces.sort();
-            match interfaces.join(", ").as_str() {
-                "" => package,
-                interfaces => format!("{package} ({interfaces})"),
-            }
-        })
-        .collect()
 }

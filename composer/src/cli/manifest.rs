@@ -1,4 +1,4 @@
-//! `compose spin.toml`: which components, from which files, into which.
+//! `compose spin.toml`: the choice of components, and their files.
 
 use std::{
     fs, mem,
@@ -6,45 +6,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
 
 use super::{
-    compose::{Options, check_output},
-    input, output,
+    input,
+    options::{ComposeOptions, ManifestOptions},
+    output::{self, check_output},
     settings::SettingsOptions,
     summary::{Summary, line},
-    usage,
+    usage::Usage,
 };
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "With a manifest")]
-pub(super) struct ManifestOptions {
-    /// Compose the component ID [default: the only one that imports MQTT].
-    #[arg(long, value_name = "ID")]
-    component: Option<String>,
-
-    /// Take the component from FILE and not from the manifest's `source`.
-    #[arg(long, value_name = "FILE")]
-    source: Option<PathBuf>,
-
-    /// Compose every component that imports MQTT, into the folder that `-o` names [default: `composed` beside the manifest].
-    #[arg(long, conflicts_with_all = ["component", "source"])]
-    all: bool,
-}
-
-impl ManifestOptions {
-    /// The first of the options that is given.
-    pub(super) fn given(&self) -> Option<&'static str> {
-        [
-            (self.component.is_some(), "--component"),
-            (self.source.is_some(), "--source"),
-            (self.all, "--all"),
-        ]
-        .into_iter()
-        .find_map(|(given, option)| given.then_some(option))
-    }
-}
 
 /// A component of the manifest and its bytes.
 struct Target<'a> {
@@ -54,15 +25,16 @@ struct Target<'a> {
     bytes: Vec<u8>,
 }
 
-pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
+pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
     if let Some(option) = options.settings.permission() {
-        usage(format!(
-            "{option} does not go with a manifest: `allowed_outbound_hosts` in `{}` is the list",
-            path.display()
-        ));
+        let path = path.display();
+        bail!(Usage(format!(
+            "{option} does not go with a manifest: `allowed_outbound_hosts` in `{path}` is the list"
+        )));
     }
     if options.manifest.all && options.output.as_deref().is_some_and(input::is_standard) {
-        usage("--all writes files into a folder: name it with `-o`".to_owned());
+        let message = "--all writes files into a folder: name it with `-o`";
+        bail!(Usage(message.to_owned()));
     }
     let manifest = Manifest::parse(&input::read_manifest(path)?)
         .with_context(|| format!("cannot use `{}`", path.display()))?;
@@ -77,7 +49,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         _ => sources.folder.to_owned(),
     };
 
-    let variables = options.settings.values();
+    let variables = options.settings.values()?;
     let local_sources = manifest
         .components()
         .filter_map(|(id, component)| Some(sources.folder.join(component.source(id).ok()?)));
@@ -92,7 +64,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
             Some(output) if !options.manifest.all => output.clone(),
             _ => {
                 let output = folder.join(file_name(target.id)?);
-                // The user did not name it, and whoever made the folder may have made it a link to anywhere.
+                // The user did not name it, and the author of the folder may have made it a link to anywhere.
                 let made_up = [
                     Some(output.as_path()),
                     options.manifest.all.then_some(&*folder),
@@ -108,7 +80,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         };
         let adapter = options.plug.adapter.as_deref();
         check_output(&output, [Some(path), adapter])?;
-        // Also those of other components.
+        // Nor is it the source of another component.
         check_output(&output, all_sources.iter().map(|source| Some(&**source)))?;
         let composer = input::composer(&options.plug)?;
         let app_size = target.bytes.len();
@@ -126,7 +98,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<()> {
         composed.push((target, app_size, output, composition));
     }
 
-    // Nothing is written before all is known to be fine.
+    // Nothing is written before all components are composed.
     if options.manifest.all {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
@@ -161,7 +133,7 @@ fn compose(
     options: &SettingsOptions,
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
-    let composer = composer.settings(options.add_to(settings))?;
+    let composer = composer.settings(options.add_to(settings)?)?;
     let composition = composer
         .compose(mem::take(&mut target.bytes))
         .map_err(|error| error.in_file(&target.source))?;
@@ -172,7 +144,7 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// The name of the file for the component `id`, which is whatever the manifest's author made it.
+/// The name of the file for the component `id`, a text that the manifest's author chose freely.
 fn file_name(id: &str) -> Result<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.is_empty() || !id.bytes().all(plain) {
@@ -183,7 +155,7 @@ fn file_name(id: &str) -> Result<String> {
     Ok(format!("{id}.composed.wasm"))
 }
 
-/// Where the components are.
+/// The places of the components.
 struct Sources<'a> {
     /// The manifest's.
     folder: &'a Path,
@@ -191,10 +163,10 @@ struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// The components to compose, and why others are passed over of which that is not plain.
+    /// The components to compose, and the reasons for passing over others.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
         let inline = self.manifest.inline_components();
-        // With a source it is plain whose that is, for the others can't have one.
+        // A source belongs to the component with a table of its own, for the others can't have one.
         let has_choice = options.all || (!inline.is_empty() && options.source.is_none());
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
@@ -215,10 +187,10 @@ impl<'a> Sources<'a> {
             return Ok((vec![target], Vec::new()));
         }
         if options.source.is_some() {
-            usage(format!(
-                "--source needs --component as well, to say whose it is: there are {}",
-                self.ids()
-            ));
+            let ids = self.ids();
+            bail!(Usage(format!(
+                "--source needs --component as well, to say whose it is: there are {ids}"
+            )));
         }
 
         let (mut targets, mut skipped, mut remotes) = (Vec::new(), Vec::new(), Vec::new());
@@ -234,7 +206,7 @@ impl<'a> Sources<'a> {
                     skipped.push(format!("the component `{id}` imports no MQTT"));
                 }
                 Ok(false) => {}
-                // It is for someone else to say what is wrong with what may have nothing to do with MQTT.
+                // It may have nothing to do with MQTT, so that it is no error here.
                 Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
@@ -248,7 +220,7 @@ impl<'a> Sources<'a> {
             )
         }));
         match targets.len() {
-            // What must be fetched is the likely one, if nothing else is.
+            // If no local component imports MQTT, then likely one that must be fetched does.
             0 if !remotes.is_empty() => {
                 remotes.append(&mut skipped);
                 if remotes.len() < self.manifest.components().count() {
@@ -297,7 +269,7 @@ impl<'a> Sources<'a> {
                 source.display()
             );
         }
-        // A pipe or a device could keep us waiting, and a manifest may be anybody's.
+        // A pipe or a device could block the command, and a manifest may be anyone's.
         if !source.is_file() && !source.is_dir() {
             bail!(
                 "the source of the component `{id}`, `{}`, is not a file",

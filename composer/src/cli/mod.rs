@@ -7,20 +7,24 @@ mod graph;
 mod input;
 mod inspect;
 mod manifest;
+mod options;
 mod output;
+mod packages;
 mod report;
 mod settings;
 mod summary;
+mod usage;
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::anyhow;
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
-use spin_mqtt_composer::WasiVersion;
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use options::ComposeOptions;
+use usage::Usage;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,10 +32,10 @@ Examples:
   compose app.wasm -o out.wasm         write out.wasm
   compose app.wasm --allow-host mqtt://mq.example.com:1883
                                        the same, for an app that may reach this broker alone
-  compose spin.toml                    write <component>.composed.wasm, with what the manifest permits and gives it
+  compose spin.toml                    write <component>.composed.wasm, with the permissions and variables of the manifest
   compose spin.toml --all -o out       do so for each component that needs it
   compose - -o - < app.wasm | wasm-tools component wit
-  compose inspect app.wasm             show what would be plugged, and how to run the result
+  compose inspect app.wasm             show the imports that would be plugged, and how to run the result
   compose adapter -o adapter.wasm      write the adapter alone, for `wac plug`
 
 An app whose file is named as a command is given as `./inspect`.";
@@ -75,52 +79,23 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    compose: compose::Options,
+    compose: ComposeOptions,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what an app exports and imports, what would be plugged, what the result needs, and how to run it.
+    /// Show the exports and imports of an app, the ones that would be plugged, the requirements of the result, and how to run it.
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(inspect::Options),
     /// Write the adapter alone, for use with `wac plug`.
     #[command(after_help = ADAPTER_EXAMPLES)]
     Adapter(adapter::Options),
-    /// Print what makes a shell complete this command.
+    /// Print the completions of this command for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(documents::Completions),
     /// Write the man pages of this command.
     #[command(after_help = MAN_EXAMPLES)]
     Man(documents::Man),
-}
-
-/// What to plug in, and what may remain.
-#[derive(Debug, Args)]
-struct PlugOptions {
-    /// Use the component in FILE in place of the embedded adapter.
-    #[arg(long, value_name = "FILE")]
-    adapter: Option<PathBuf>,
-
-    /// Let imports remain that are neither plugged nor in stable WASI 0.2.
-    #[arg(long)]
-    allow_unresolved: bool,
-
-    /// Fill such imports with stubs: a call of one says on standard error what was called, and traps. For apps whose SDK imports
-    /// what they do not use.
-    #[arg(long)]
-    stub_unresolved: bool,
-
-    /// The one version that all imports of WASI 0.2 are brought to, so that also hosts that do not match versions have them:
-    /// `0.2.x`; `lowest`, the first that has everything that is used; `keep`, to leave each at its own.
-    #[arg(long, value_name = "VERSION", default_value = "lowest")]
-    wasi: WasiVersion,
-}
-
-/// Ends the process as clap does for a wrong command line.
-fn usage(message: String) -> ! {
-    Cli::command()
-        .error(ErrorKind::ArgumentConflict, message)
-        .exit()
 }
 
 /// Runs the command that the process's arguments name.
@@ -133,7 +108,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Completions(options)) => documents::completions(options, Cli::command()),
         Some(Command::Man(options)) => documents::man(options, Cli::command()),
     };
-    // The libraries beneath assert what they believe of their input, and an input may be anyone's.
+    // The libraries beneath have assertions about their input, and an input may be anyone's.
     let done = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(anyhow!(
             "a check inside of compose failed, and nothing was written; please report it, with the lines above and the input"
@@ -142,6 +117,10 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(Usage(message)) = error.downcast_ref() {
+                let error = Cli::command().error(ErrorKind::ArgumentConflict, message);
+                error.exit();
+            }
             report::error(&error);
             ExitCode::FAILURE
         }

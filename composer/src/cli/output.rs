@@ -13,7 +13,7 @@ use super::input::is_standard;
 /// Writes `bytes` to the file `path`, or to the standard output for `-`.
 ///
 /// A regular file appears with all of its content or stays what it was: the bytes go to a new file beside it, which then
-/// takes its name. What is not a regular file (a pipe, a device) is written to as it is.
+/// takes its name. Any other file (a pipe, a device) is written to as it is.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if is_standard(path) {
         if io::stdout().is_terminal() {
@@ -33,7 +33,7 @@ pub(super) fn write_standard(bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    // These lead to what the shell has opened, which may be a regular file: one that is to be continued, not replaced.
+    // These lead to a file that the shell has opened, which may be a regular file: one to be continued, not replaced.
     if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
         .iter()
         .any(|name| path == Path::new(name))
@@ -47,7 +47,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
             Ok(file.write_all(bytes)?)
         }
         Ok(existing) => {
-            // What must not be written to must not be replaced.
+            // A file that must not be written to must not be replaced.
             OpenOptions::new().write(true).open(path)?;
             replace(
                 &fs::canonicalize(path)?,
@@ -62,7 +62,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// What `path` would make if written to: the file itself, or the one that a link without a target names.
+/// The file that writing to `path` would make: itself, or the one that a link without a target names.
 fn link_target(path: &Path) -> PathBuf {
     match fs::read_link(path) {
         Ok(target) => directory(path).join(target),
@@ -84,14 +84,14 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Temporary files are for their owner alone; this one is to be as any other, less what the umask takes.
+        // Temporary files are for their owner alone; this one gets the permissions of any other, less the umask.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let directory = directory(path);
     if !directory.is_dir() {
         bail!("there is no directory `{}`", directory.display());
     }
-    // By its kind alone: the whole error names the temporary file, which means nothing to the user.
+    // Only the kind of the error: the whole names the temporary file, which means nothing to the user.
     let kind = |error: io::Error| io::Error::from(error.kind());
     let mut file = builder.tempfile_in(directory).map_err(kind)?;
     file.write_all(bytes).map_err(kind)?;
@@ -102,8 +102,8 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
     Ok(())
 }
 
-/// Whether two paths lead to the same existing file.
-pub(super) fn same_file(one: &Path, other: &Path) -> bool {
+/// Returns true if two paths lead to the same existing file.
+fn same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| -> io::Result<_> {
         #[cfg(unix)]
         {
@@ -120,4 +120,27 @@ pub(super) fn same_file(one: &Path, other: &Path) -> bool {
         return false;
     }
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The file beside the app that the result goes to: `app.wasm` gives `app.composed.wasm`.
+pub(super) fn default_output(app: &Path) -> PathBuf {
+    app.with_extension("composed.wasm")
+}
+
+/// Checks that none of the files that are read is the one to write.
+pub(super) fn check_output<'a>(
+    output: &Path,
+    read: impl IntoIterator<Item = Option<&'a Path>>,
+) -> Result<()> {
+    if read
+        .into_iter()
+        .flatten()
+        .any(|given| same_file(given, output))
+    {
+        bail!(
+            "`{}` is both read and to be written: name another file with `-o`",
+            output.display()
+        );
+    }
+    Ok(())
 }

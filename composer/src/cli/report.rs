@@ -1,10 +1,10 @@
-//! What the user reads.
+//! Messages to the user.
 
 use std::borrow::Cow;
 
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
-use spin_mqtt_composer::{ComponentizeError, ComposeError, GuestError};
+use spin_mqtt_composer::{AppError, ComponentizeError, ComposeError};
 
 /// Headings.
 pub(super) const BOLD: Style = Style::new().bold();
@@ -12,15 +12,16 @@ pub(super) const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const CYAN: Style = AnsiColor::Cyan.on_default().bold();
 
-/// In place of a command line.
+/// The text in place of a command line.
 pub(super) const LIBRARY: &str =
     "it is a library: it exports neither wasi:http/incoming-handler nor wasi:cli/run";
 
-/// How much is told of an error: lines, and characters of each. It may quote the input, in which a line has no end.
+/// The most lines of an error that are printed, and the most characters of each. It may quote the input, in which a line may
+/// have any length.
 const MAX_LINES: usize = 100;
 const MAX_LINE: usize = 2000;
 
-/// Prints an error, its causes, and what to do about it if there is something to say.
+/// Prints an error, its causes, and advice if there is some.
 pub(super) fn error(error: &anyhow::Error) {
     eprintln!(
         "{RED}error{RED:#}: {}",
@@ -60,8 +61,8 @@ fn shortened_line(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` with escapes in the place of control characters but newlines: names of files, ids and entries are others' texts,
-/// and not to steer the terminal.
+/// Escapes the control characters of `text` but newlines: names of files, ids and entries are others' texts, and must not steer
+/// the terminal.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let steers = |c: char| c.is_control() && c != '\n';
     if !text.contains(steers) {
@@ -74,45 +75,45 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
-/// The same for a text that is to be one line.
+/// Does the same for a text that is to be one line.
 pub(super) fn plain_line(text: &str) -> String {
     plain(text).replace('\n', "\\n")
 }
 
-/// What to do about an error.
+/// The advice on an error.
 fn help(error: &ComposeError) -> Option<&'static str> {
     match error {
-        ComposeError::Leftovers(leftovers) => {
-            let mut can_be_stubs = leftovers.as_slice().iter().map(|it| it.stubbable);
+        ComposeError::Unresolved(unresolved) => {
+            let mut can_be_stubs = unresolved.as_slice().iter().map(|it| it.stubbable);
             Some(match can_be_stubs.any(|it| it) {
                 true => {
                     "if the app does not use them, fill them with stubs, `--stub-unresolved`; for a host that has them, let \
-                     them remain with `--allow-unresolved`"
+                     them stay with `--allow-unresolved`"
                 }
-                false => "for a host that has them, let them remain with `--allow-unresolved`",
+                false => "for a host that has them, let them stay with `--allow-unresolved`",
             })
         }
         ComposeError::WasiLacks(_) => {
             Some("ask for a later version, or leave `--wasi` out to get the lowest that has it all")
         }
-        ComposeError::Guest(error) => match error {
-            GuestError::Componentize(ComponentizeError::NoComponentType) => Some(
+        ComposeError::App(error) => match error {
+            AppError::Componentize(ComponentizeError::NoComponentType) => Some(
                 "build it as a Spin application's component, with spin-sdk 3, 4 or 5, or give a component",
             ),
-            GuestError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
+            AppError::Componentize(ComponentizeError::UnsupportedBindgen { .. }) => Some(
                 "rebuild it with spin-sdk 3, 4 or 5, or make it a component with the tool that fits it, and give that",
             ),
-            GuestError::Componentize(ComponentizeError::Undescribed(_)) => Some(
+            AppError::Componentize(ComponentizeError::Undescribed(_)) => Some(
                 "make it a component with the tool that fits it (`wasm-tools component embed` and `new`, for one), and give that",
             ),
-            GuestError::NoMqtt => Some("`compose inspect` shows what it imports"),
-            GuestError::AsyncMqtt { .. } | GuestError::OtherVersion { .. } => {
+            AppError::NoMqtt => Some("`compose inspect` shows what it imports"),
+            AppError::AsyncMqtt { .. } | AppError::OtherVersion { .. } => {
                 Some("build it with spin-sdk 3, 4 or 5")
             }
-            GuestError::AlreadyComposed { .. } | GuestError::AlreadyPlugged => {
+            AppError::AlreadyComposed { .. } | AppError::AlreadyPlugged => {
                 Some("it runs as it is; `compose inspect` shows how")
             }
-            GuestError::IsAdapter => Some("give an app, and this one with `--adapter`"),
+            AppError::IsAdapter => Some("give an app, and this one with `--adapter`"),
             _ => None,
         },
         _ => None,

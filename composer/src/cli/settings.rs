@@ -1,17 +1,17 @@
-//! The options for what is composed in: permissions, variables, environment, client ids, reuse of connections.
+//! The options of the settings: permissions, variables, environment, client ids, reuse of connections.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use outbound_hosts::is_variable_name;
+use mqtt_address::is_variable_name;
 use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
-use super::usage;
+use super::usage::Usage;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsOptions {
-    /// Let the app reach the brokers that ENTRY names (scheme://host:port) and no others; repeatable. It does not bind what the
-    /// app reaches without the adapter: by wasi:http, or by sockets of its own.
+    /// Let the app reach the brokers that ENTRY names (scheme://host:port) and no others; repeatable. It does not govern the hosts
+    /// that the app reaches without the adapter: by wasi:http, or by sockets of its own.
     #[arg(long, value_name = "ENTRY")]
     allow_host: Vec<String>,
 
@@ -36,7 +36,7 @@ pub(super) struct SettingsOptions {
     no_reuse: bool,
 }
 
-/// Those that a manifest does not replace.
+/// The options that a manifest does not replace.
 #[derive(Debug, Args)]
 struct Values {
     /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; without one,
@@ -50,7 +50,7 @@ struct Values {
 }
 
 impl SettingsOptions {
-    /// The option that says what may be reached, if there is one.
+    /// The option that sets permissions, if one is given.
     pub(super) fn permission(&self) -> Option<&'static str> {
         match (self.deny_all, self.allow_host.is_empty()) {
             (true, _) => Some("--deny-all"),
@@ -59,39 +59,44 @@ impl SettingsOptions {
         }
     }
 
-    /// The names and values of `--variable`, with a manifest: it declares them, so that each needs a value.
-    pub(super) fn values(&self) -> Vec<(String, String)> {
+    /// The names and values of `--variable` with a manifest, which declares the variables, so that each needs a value.
+    pub(super) fn values(&self) -> Result<Vec<(String, String)>> {
         pairs("--variable", &self.values.variable)
     }
 
-    /// The same without a manifest: what has no value is declared, and gets one where the app runs.
-    fn variables(&self) -> Vec<(String, Option<String>)> {
+    /// The names and values of `--variable` without a manifest. One without a value is declared, and gets a value where the app
+    /// runs.
+    fn variables(&self) -> Result<Vec<(String, Option<String>)>> {
         let variable = |text: &String| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => (name.to_owned(), Some(value.to_owned())),
-            // Else it may be a secret, as for `pairs`.
-            None if is_variable_name(text) => (text.clone(), None),
-            _ => usage("a value of --variable is not of the form NAME[=VALUE]".to_owned()),
+            Some((name, value)) if !name.is_empty() => {
+                Ok((name.to_owned(), Some(value.to_owned())))
+            }
+            // Any other text may be a secret, as in `pairs`.
+            None if is_variable_name(text) => Ok((text.clone(), None)),
+            _ => {
+                let message = "a value of --variable is not of the form NAME[=VALUE]";
+                bail!(Usage(message.to_owned()))
+            }
         };
         self.values.variable.iter().map(variable).collect()
     }
 
     /// The names and values of `--env`.
-    fn environment(&self) -> Vec<(String, String)> {
-        let pairs = pairs("--env", &self.values.env);
+    fn environment(&self) -> Result<Vec<(String, String)>> {
+        let pairs = pairs("--env", &self.values.env)?;
         if let Some(problem) = pairs.iter().find_map(|(name, _)| of_host(name)) {
-            usage(problem);
+            bail!(Usage(problem));
         }
-        pairs
+        Ok(pairs)
     }
 
-    /// What an app is composed with for which there is no manifest: a variable is the application's, and under the same
-    /// name the component's.
-    pub(super) fn settings(&self) -> Settings {
+    /// The settings of an app without a manifest: a variable is the application's, and under the same name the component's.
+    pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new();
         if self.permission().is_some() {
             settings = settings.allowed_hosts(self.allow_host.iter().cloned());
         }
-        for (name, value) in self.variables() {
+        for (name, value) in self.variables()? {
             let template = format!("{{{{ {name} }}}}");
             settings = settings
                 .variable(&name, value)
@@ -100,20 +105,22 @@ impl SettingsOptions {
         self.add_to(settings)
     }
 
-    /// Adds what goes with a manifest as well: the environment, before the manifest's own, and the client ids.
-    pub(super) fn add_to(&self, settings: Settings) -> Settings {
-        self.environment()
+    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids and reuse.
+    pub(super) fn add_to(&self, settings: Settings) -> Result<Settings> {
+        let settings = self
+            .environment()?
             .into_iter()
             .fold(settings, |settings, (name, value)| {
                 settings.environment(name, value)
             })
             .unique_client_id(self.unique_client_id)
-            .close_on_drop(self.no_reuse)
+            .close_on_drop(self.no_reuse);
+        Ok(settings)
     }
 }
 
-/// Why the environment variable `name` is of no use when it is composed in, if it is one that gives a variable its value:
-/// the adapter asks the host for those.
+/// The reason why the environment variable `name` has no effect when it is composed in, if it is one that gives a variable its
+/// value: the adapter asks the host for those.
 pub(super) fn of_host(name: &str) -> Option<String> {
     let variable = name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase();
     Some(format!(
@@ -131,13 +138,15 @@ pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Compo
     })
 }
 
-/// Takes `NAME=VALUE` apart. What is not of this form is not shown, for it may be a secret that went astray.
-fn pairs(option: &str, texts: &[String]) -> Vec<(String, String)> {
+/// Takes each `NAME=VALUE` apart. A text of another form is not shown, for it may be a misplaced secret.
+fn pairs(option: &str, texts: &[String]) -> Result<Vec<(String, String)>> {
     texts
         .iter()
         .map(|text| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => (name.to_owned(), value.to_owned()),
-            _ => usage(format!("a value of {option} is not of the form NAME=VALUE")),
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => bail!(Usage(format!(
+                "a value of {option} is not of the form NAME=VALUE"
+            ))),
         })
         .collect()
 }

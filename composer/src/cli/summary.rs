@@ -1,4 +1,4 @@
-//! What `compose` says once it is done: what was made, what it may do, what is needed to run it, and how.
+//! The summary that `compose` prints: the composition, its permissions, its requirements, and the command that runs it.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use spin_mqtt_composer::{
 
 use super::{
     input,
+    packages::needed_packages,
     report::{BOLD, LIBRARY, plain_line, size},
     settings::of_host,
 };
@@ -36,17 +37,18 @@ impl Summary<'_> {
         if !composition.stubbed().is_empty() {
             line(
                 "note",
-                "a call of what is stubbed says on standard error what was called, and traps",
+                "a call of a stub writes the name of the function to standard error, and traps",
             );
         }
         self.versions();
-        for import in composition.leftovers() {
-            line("leftover", &format!("{}: {}", import.name, import.provider));
+        for import in composition.unresolved() {
+            let text = format!("{} stays unresolved: {}", import.name, import.provider);
+            line("note", &text);
         }
         self.permissions();
         self.values();
-        let needs = super::inspect::needed_packages(&composition.imports());
-        line("needs", &needs.join(", "));
+        let packages = needed_packages(&composition.imports());
+        line("needs", &packages.join(", "));
         let path = match input::is_standard(self.output) {
             true => Path::new("app.composed.wasm"),
             false => self.output,
@@ -77,7 +79,7 @@ impl Summary<'_> {
         line("composed", &text);
     }
 
-    /// What stands at another version of WASI than in the app, and why at this one.
+    /// Prints the versions of WASI that changed, and the reason for the new one.
     fn versions(&self) {
         let composition = self.composition;
         let renamed = composition.renamed();
@@ -106,11 +108,13 @@ impl Summary<'_> {
             reasons => format!(", which has {reasons}"),
         };
         let versions = versions.join(", ");
-        let text = format!("what the app has at WASI {versions} is now at 0.2.{patch}{reason}");
+        let text = format!(
+            "the app's imports and exports of WASI {versions} are now of 0.2.{patch}{reason}"
+        );
         line("note", &text);
     }
 
-    /// What it may reach, and who sees to that.
+    /// Prints the hosts that the app may reach, and the imports that no list governs.
     fn permissions(&self) {
         let settings = self.composition.settings();
         for (heading, text) in permissions(settings) {
@@ -118,13 +122,13 @@ impl Summary<'_> {
         }
         let is_limited = settings.is_some_and(|settings| settings.permitted().is_some());
         if is_limited {
-            for text in unbound(self.composition.unbound_imports()) {
+            for text in ungoverned(self.composition.ungoverned_imports()) {
                 line("note", &text);
             }
         }
     }
 
-    /// What it is given, what it must be given, and what it can't be given.
+    /// Prints the variables and the environment: those composed in, those to set, and those without effect.
     fn values(&self) {
         let Some(settings) = self.composition.settings() else {
             return;
@@ -135,10 +139,12 @@ impl Summary<'_> {
             .iter()
             .any(|import| import.starts_with("wasi:cli/environment@"));
         if settings.environment_names().next().is_some() && !has_environment {
-            line(
-                "note",
-                "the app does not read its environment, so that what was given for it is of no use",
-            );
+            let given = match self.manifest {
+                Some(_) => "--env and the manifest's environment have no effect",
+                None => "--env has no effect",
+            };
+            let text = format!("the app does not read its environment: {given}");
+            line("note", &text);
         }
         let environment: Vec<_> = settings.environment_names().collect();
         if !environment.is_empty() {
@@ -199,10 +205,10 @@ impl Summary<'_> {
     }
 }
 
-/// What is closed, with `--no-reuse`.
+/// The connections that are closed, with `--no-reuse`.
 pub(super) const CLOSE_ON_DROP: &str = "each connection when the app drops it";
 
-/// What is added to client ids.
+/// The addition to client ids, with `--unique-client-id`.
 pub(super) const UNIQUE_CLIENT_ID: &str = "a random suffix to each client id that the app gives";
 
 /// Prints a line under a heading.
@@ -210,8 +216,8 @@ pub(super) fn line(heading: &str, text: &str) {
     eprintln!("{BOLD}{heading:>8}{BOLD:#} {}", plain_line(text));
 }
 
-/// What no list binds, of an app with these imports: a line for each package of them.
-pub(super) fn unbound(imports: &[String]) -> Vec<String> {
+/// Notes on the imports of an app that no list governs: one for each package.
+pub(super) fn ungoverned(imports: &[String]) -> Vec<String> {
     let mut packages: Vec<&str> = Vec::new();
     for import in imports {
         // All of the sockets are one way, the HTTP client is another.
@@ -225,11 +231,11 @@ pub(super) fn unbound(imports: &[String]) -> Vec<String> {
     }
     packages
         .iter()
-        .map(|way| format!("the app imports {way}: the list does not bind it, the host does"))
+        .map(|way| format!("the app imports {way}: the host governs it, the list does not"))
         .collect()
 }
 
-/// How to run what is in the file `path` and imports `imports`.
+/// The command that runs the component in the file `path`, which imports `imports`; else the reason why there is none.
 pub(super) fn run_line(command: Option<&CommandLine>, imports: &[Import], path: &str) -> String {
     let special: Vec<_> = imports
         .iter()
@@ -243,17 +249,17 @@ pub(super) fn run_line(command: Option<&CommandLine>, imports: &[Import], path: 
     }
 }
 
-/// How a variable gets the value that it lacks.
+/// The advice for a variable without a value.
 pub(super) fn unset(name: &str) -> String {
     let variable = format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
     format!("{variable} where it runs (wasmtime: `--env {variable}=…`): `{name}` has no value")
 }
 
-/// What an app with these settings may reach, in lines with the headings `permits` and `note`.
+/// The permissions of an app with these settings, in lines with the headings `permits` and `note`.
 pub(super) fn permissions(settings: Option<&Settings>) -> Vec<(&'static str, String)> {
     let permissions = match settings.map(Settings::permissions) {
         None => {
-            let text = "what its adapter permits, which is not known here";
+            let text = "all that its adapter permits, which is not known here";
             return vec![("permits", text.to_owned())];
         }
         Some(None) => {

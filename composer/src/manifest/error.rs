@@ -1,22 +1,22 @@
-//! What can be wrong with a manifest.
+//! The errors of manifests.
 
 use thiserror::Error;
 
 use super::MAX_MANIFEST_SIZE;
 use crate::settings::SettingsError;
-use crate::settings::layout::MAX_ITEMS;
+use crate::settings::canonical_abi::MAX_ITEMS;
 
-/// Why a manifest can't be used.
+/// The reasons why a manifest can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// It exceeds what this tool takes.
+    /// It is larger than [`MAX_MANIFEST_SIZE`].
     #[error("it is larger than {} MiB, the most that is taken", MAX_MANIFEST_SIZE >> 20)]
     TooLarge,
     /// A list or table has more items than any application needs.
     #[error("{what} has more than {MAX_ITEMS} items, the most that are taken")]
     TooMany {
-        /// Which.
+        /// The list or table.
         what: String,
     },
     /// It is no text.
@@ -29,17 +29,17 @@ pub enum ManifestError {
         line: usize,
         /// The column in characters, from 1 on.
         column: usize,
-        /// What is wrong there. It has no value of the manifest in it, for that may be secret.
+        /// The problem there. It has no value of the manifest in it, for that may be secret.
         message: String,
     },
-    /// Something in one place is not as it must be.
+    /// There is a mistake in one place.
     #[error("line {line}, column {column}: {error}")]
     At {
         /// The line, from 1 on.
         line: usize,
         /// The column in characters, from 1 on.
         column: usize,
-        /// What is wrong there.
+        /// The problem there.
         error: Box<ManifestError>,
     },
     /// No component has an id.
@@ -55,7 +55,7 @@ pub enum ManifestError {
          `[[trigger.http]]`, and `allowed_http_hosts` becomes `allowed_outbound_hosts`"
     )]
     Version1,
-    /// It is of a version that is not known, or of none.
+    /// It is of an unknown version, or of none.
     #[error("{}, but this tool reads version `2`", match .version {
         Some(version) => format!("its `spin_manifest_version` is `{version}`"),
         None => "it has no `spin_manifest_version`".to_owned(),
@@ -64,7 +64,7 @@ pub enum ManifestError {
         /// The version, as it stands there.
         version: Option<String>,
     },
-    /// A name, a template or an entry of the allowed hosts is not one.
+    /// A name, a template or an entry of the allowed hosts is not valid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A variable has neither a default nor is it required, or both.
@@ -78,7 +78,7 @@ pub enum ManifestError {
     UnknownVariable {
         /// The name, as it was given.
         name: String,
-        /// Those that it has.
+        /// The names that it has.
         known: Vec<String>,
     },
     /// There is no such component.
@@ -86,7 +86,7 @@ pub enum ManifestError {
     UnknownComponent {
         /// The id, as it was given.
         id: String,
-        /// Those that it has.
+        /// The names that it has.
         known: Vec<String>,
     },
     /// A component's bytes are not in a file.
@@ -99,7 +99,7 @@ pub enum ManifestError {
         id: String,
         /// `the url` or `the registry package`.
         kind: &'static str,
-        /// Which.
+        /// The url or package.
         location: String,
     },
 }

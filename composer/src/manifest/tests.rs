@@ -1,7 +1,7 @@
 use super::*;
 use crate::Composer;
 
-/// What the manifest of Spin's published MQTT example has, and what others have beside it.
+/// The keys of the manifest of Spin's published MQTT example, and some that others have.
 const FULL: &str = r#"
 spin_manifest_version = 2
 

@@ -1,4 +1,4 @@
-//! What a manifest has that is passed over, found so that it can be said: keys that Spin does not know, most of them
+//! The parts of a manifest that are ignored, collected for notes to the user: keys that Spin does not know, most of them
 //! misspelt, and components that stand in their trigger.
 
 use toml::{Table, Value};
@@ -12,10 +12,10 @@ const TOP: &[&str] = &[
     "variables",
 ];
 
-/// Those of `[variables.<name>]`.
+/// The keys of `[variables.<name>]`.
 const VARIABLE: &[&str] = &["default", "description", "required", "secret"];
 
-/// Those of `[component.<id>]`.
+/// The keys of `[component.<id>]`.
 const COMPONENT: &[&str] = &[
     "ai_models",
     "allowed_http_hosts",
@@ -36,7 +36,7 @@ const COMPONENT: &[&str] = &[
     "variables",
 ];
 
-/// How many letters may be wrong, missing or too many in a key for another to be meant; in a short one, a third of them.
+/// The most letters that may be wrong, missing or too many in a misspelt key; in a short one, a third of them.
 const MAX_DISTANCE: usize = 2;
 
 /// The longest key that is compared; all that are known are shorter by far.

@@ -1,27 +1,27 @@
-//! Checks of settings before they are composed in, so that nothing is made which would only fail where it runs.
+//! Checks of settings before they are composed in, so that no mistake in them shows only where the app runs.
 
-use outbound_hosts::{AllowedHost, EntryError, Template, Unresolved, is_variable_name};
+use mqtt_address::{AllowedHost, EntryError, Template, Unresolved, is_variable_name};
 
 use super::{Settings, SettingsError};
 
-/// How many variables of one entry are tried as names and as numbers; with more, all are names. A scheme, a network and a
-/// range of ports need five.
+/// The most variables of one entry that are tried as names and as numbers; with more, all are names. A scheme, a network and
+/// a range of ports need five.
 const MAX_TRIED: usize = 16;
 
-/// An entry of the allowed hosts, and what is known of it when it is composed in.
+/// An entry of the allowed hosts, with the facts that are known when it is composed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Permission<'a> {
     /// The entry, as it was given.
     pub entry: &'a str,
-    /// Whether it can permit a broker: its scheme is `*` or one of MQTT. Others are for the host to enforce.
+    /// True if it can permit a broker: its scheme is `*` or one of MQTT. Others are for the host to enforce.
     pub concerns_mqtt: bool,
-    /// Whether its scheme is one of MQTT over TLS.
+    /// True if its scheme is one of MQTT over TLS.
     pub needs_tls: bool,
-    /// Whether it can permit a name, which has to be looked up, and not an IP address alone.
+    /// True if it can permit a name, which has to be looked up, and not only an IP address.
     pub needs_lookup: bool,
-    /// Why it permits nothing with the values that the variables have now, if so. They are not named, for they may be
-    /// secret, and the environment of the running component wins over them.
+    /// The reason, if it permits nothing with the present values of the variables. It does not name the values, which may be
+    /// secret, and which the environment of the running component overrides.
     pub problem: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Settings {
     pub fn permissions(&self) -> Option<Vec<Permission<'_>>> {
         let permissions = self.permitted()?.iter().filter_map(|entry| {
             let template = Template::new(entry).ok()?;
-            let shape = placeholder_entry(&template).ok()?;
+            let placeholder = placeholder_entry(&template).ok()?;
             let filled = template.resolve_entry(|name| self.value(name).map(str::to_owned));
             let scheme = filled.as_deref().unwrap_or(entry).split_once("://");
             let needs_tls = scheme.is_some_and(|(scheme, _)| {
@@ -44,19 +44,19 @@ impl Settings {
                     .parse::<AllowedHost>()
                     .err()
                     .map(|e| e.message().to_owned()),
-                // It gets its value where it runs.
+                // The variable gets its value where the app runs.
                 Err(Unresolved::Unset(_)) => None,
                 Err(unfit) => Some(unfit.message()),
             };
-            // A scheme with a place in it may become one of ours.
+            // A scheme with a place in it may become one of MQTT.
             let scheme_varies = entry
                 .split_once("://")
                 .is_some_and(|(scheme, _)| scheme.contains("{{"));
             Some(Permission {
                 entry,
-                concerns_mqtt: scheme_varies || shape.concerns_mqtt(),
+                concerns_mqtt: scheme_varies || placeholder.concerns_mqtt(),
                 needs_tls,
-                needs_lookup: shape.needs_lookup(),
+                needs_lookup: placeholder.needs_lookup(),
                 problem,
             })
         });
@@ -131,7 +131,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), SettingsError> {
 ///
 /// # Errors
 ///
-/// What is wrong with the entry of names alone, if there are no such values.
+/// The problem with the entry of names alone, if there are no such values.
 fn placeholder_entry(template: &Template<'_>) -> Result<AllowedHost, EntryError> {
     let count = template.variables().take(MAX_TRIED + 1).count();
     if count == 0 {

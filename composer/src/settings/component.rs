@@ -1,19 +1,23 @@
-//! Settings as a component: how it is made, and how it is found again in what was composed.
+//! Settings as a component, which is plugged into the adapter and read back from a composition.
+
+use std::iter;
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
     MemorySection, MemoryType, Module, TypeSection, ValType,
 };
-use wasmparser::{Encoding, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-use super::{SETTINGS_INTERFACE, Settings, layout};
-use crate::names::MQTT_INTERFACE;
+use super::{Settings, canonical_abi};
+use crate::{
+    adapters::{EMBEDDED, SETTINGS_INTERFACE},
+    types::Outline,
+};
 
 const SETTINGS_WIT: &str = include_str!(concat!(env!("OUT_DIR"), "/settings.wit"));
 
-/// Exports what the generated component does.
+/// The world of the generated component.
 const WORLD: &str = "package spin-mqtt:composed;
 world composed { export spin-mqtt:settings/settings@0.1.0; }";
 
@@ -26,7 +30,7 @@ impl Settings {
     ///
     /// wit-component's, of which none is due to the settings: they are nothing but data.
     pub(crate) fn component(&self) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-        let memory = layout::encode(self);
+        let memory = canonical_abi::encode(self);
         let mut resolve = Resolve::default();
         resolve.push_str("settings.wit", SETTINGS_WIT)?;
         let package = resolve.push_str("composed.wit", WORLD)?;
@@ -45,55 +49,16 @@ impl Settings {
     /// The settings that are inside `component`, a valid one: a composition or a configured adapter. `None` if there are
     /// none, or if there are two and it can't be told which count: an app may hold a component that looks like an adapter.
     pub(crate) fn read(component: &[u8]) -> Option<Self> {
-        /// What is known of a component or module so far.
-        #[derive(Default)]
-        struct Level<'a> {
-            is_module: bool,
-            data: Option<&'a [u8]>,
-            exports_settings: bool,
-            exports_mqtt: bool,
-            /// The data of the settings directly inside of it.
-            settings: Vec<Option<&'a [u8]>>,
-        }
-
-        let mut levels: Vec<Level<'_>> = Vec::new();
-        let mut found = Vec::new();
-        for payload in Parser::new(0).parse_all(component) {
-            match payload.ok()? {
-                Payload::Version { encoding, .. } => levels.push(Level {
-                    is_module: encoding == Encoding::Module,
-                    ..Level::default()
-                }),
-                Payload::DataSection(section) => {
-                    let segments = section.into_iter().filter_map(Result::ok);
-                    levels.last_mut()?.data = segments.map(|segment| segment.data).next();
-                }
-                Payload::ComponentExportSection(section) => {
-                    let level = levels.last_mut()?;
-                    for export in section.into_iter().filter_map(Result::ok) {
-                        level.exports_settings |= export.name.name == SETTINGS_INTERFACE;
-                        level.exports_mqtt |= export.name.name == MQTT_INTERFACE;
-                    }
-                }
-                Payload::End(_) => {
-                    let level = levels.pop()?;
-                    // A composition holds the configured adapter, which may also be all that there is.
-                    if level.exports_mqtt && levels.len() <= 1 {
-                        found.extend(level.settings);
-                    }
-                    if let Some(outer) = levels.last_mut() {
-                        if level.is_module {
-                            outer.data = outer.data.or(level.data);
-                        } else if level.exports_settings {
-                            outer.settings.push(level.data);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        match found.as_slice() {
-            [data] => layout::decode((*data)?),
+        let outline = Outline::of(component)?;
+        // A composition holds the configured adapter, which may also be all that there is.
+        let inside = outline.components.iter();
+        let mut settings = iter::once(&outline)
+            .chain(inside)
+            .filter(|it| it.has_export(EMBEDDED.interface()))
+            .flat_map(|adapter| &adapter.components)
+            .filter(|it| it.has_export(SETTINGS_INTERFACE));
+        match (settings.next(), settings.next()) {
+            (Some(settings), None) => canonical_abi::decode(settings.data()?),
             _ => None,
         }
     }
@@ -137,7 +102,7 @@ fn module(data: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Composer, component::Component, compose};
+    use crate::{Composer, compose, types::Component};
 
     const APP: &str = r#"(component (import "fermyon:spin/mqtt@2.0.0" (instance)))"#;
 
@@ -178,7 +143,7 @@ mod tests {
             let adapter = composer.configured_adapter().unwrap();
             assert!(Settings::read(&composed(settings.clone())).as_ref() == Some(&settings));
             assert!(Settings::read(&adapter).as_ref() == Some(&settings));
-            // An adapter that is plugged in configured keeps what it has.
+            // An adapter that is plugged in configured keeps its settings.
             let with = Composer::new().adapter(&adapter).unwrap();
             let composition = with.compose(APP.as_bytes()).unwrap();
             assert!(composition.settings() == Some(&settings));
@@ -199,7 +164,7 @@ mod tests {
         assert_eq!(Settings::read(b"\0asm"), None);
     }
 
-    /// What was cut or changed need not be read, but neither must it bring the reader down.
+    /// A composition that was cut or changed need not be read, but it must not bring the reader down.
     #[test]
     fn no_change_of_a_composition_panics() {
         let whole = composed(settings());
@@ -221,7 +186,7 @@ mod tests {
         let adapter = Composer::new().configured_adapter().unwrap();
         let mut app = wasm_encoder::Component::new();
         app.section(&wasm_encoder::RawSection {
-            // A nested component, as it is.
+            // The section of a nested component.
             id: 4,
             data: &adapter,
         });

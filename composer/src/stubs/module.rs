@@ -15,7 +15,7 @@ use super::REPORT_INTERFACE;
 
 const ABI: ManglingAndAbi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
 
-/// How much of a name is told, in bytes. An app may have given it any length.
+/// The length of a name that is reported, in bytes. The app's may have any length.
 const MAX_NAME: usize = 1000;
 
 /// `report`, the one import.
@@ -38,7 +38,7 @@ pub(super) fn module(resolve: &Resolve, world: WorldId) -> Vec<u8> {
     stubs.finish()
 }
 
-/// What was gone through so far.
+/// The sections of the module, and the functions in them so far.
 #[derive(Default)]
 struct Stubs {
     types: TypeSection,
@@ -57,7 +57,7 @@ impl Stubs {
         interface: Option<&WorldKey>,
         function: &wit_parser::Function,
     ) {
-        // Without what WIT does not write: `[method]store.get` is `store.get`.
+        // Without the annotation that WIT does not write: `[method]store.get` is `store.get`.
         let name = function.name.rsplit(']').next().unwrap_or_default();
         let mut name = format!("`{name}`");
         if let Some(interface) = interface {
@@ -80,7 +80,7 @@ impl Stubs {
         };
         let export = resolve.wasm_export_name(ABI, export);
         let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
-        // A host that tells where it trapped tells this.
+        // Hosts print this name in the backtrace of the trap.
         let name =
             format!("{name} is a stub: nothing provides it here (compose --stub-unresolved)");
         self.add(&signature, &code, &export, &name);
@@ -171,7 +171,7 @@ fn allocate() -> Function {
         .if_(BlockType::Empty)
         .unreachable()
         .end()
-        // As many pages as it takes, and a trap if there are none.
+        // Grows the memory by the pages that are missing, and traps if there are none.
         .global_get(next)
         .memory_size(0)
         .i32_const(16)

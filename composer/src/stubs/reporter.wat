@@ -1,5 +1,5 @@
-;; The core module of the component that stubs call. It writes one line: what stands before the name of what was called, the
-;; name, and what stands behind it.
+;; The core module of the component that stubs call. It writes one line to standard error: a text, the name of the function that
+;; was called, and a text.
 (module
   (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $get-stderr (result i32)))
   (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"

@@ -1,6 +1,6 @@
-//! Brings what a composition imports of WASI 0.2 to one version.
+//! One version for all that a composition imports of WASI 0.2.
 //!
-//! A guest stands at the version of the tools that made it, the adapter at 0.2.0, and a host that does not match versions by
+//! An app stands at the version of the tools that made it, the adapter at 0.2.0, and a host that does not match versions by
 //! itself has one. The releases of 0.2 only add, and so one import can feed both, under any version that has all of it.
 
 use std::{
@@ -13,9 +13,9 @@ use thiserror::Error;
 use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 
 use super::releases::{self, ReleaseName, Since};
-use crate::component::Component;
+use crate::types::Component;
 
-/// Which version of WASI 0.2 the imports of a composition are brought to.
+/// A choice of the version of WASI 0.2 that the imports of a composition are brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WasiVersion {
@@ -24,11 +24,11 @@ pub enum WasiVersion {
     Lowest,
     /// 0.2.x, with this x.
     Patch(u64),
-    /// None: they keep those that they have. Where app and adapter import an interface at two versions, it is the higher one.
+    /// None: each import keeps its own. Where app and adapter import an interface at two versions, it is the higher one.
     Keep,
 }
 
-/// Why a text is no [`WasiVersion`].
+/// The error for a text that is no [`WasiVersion`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is neither `lowest`, nor `keep`, nor a release of WASI 0.2, such as `0.2.6`")]
 pub struct NotAVersion;
@@ -59,7 +59,7 @@ pub struct WasiItem {
     pub interface: String,
     /// Its name.
     pub item: String,
-    /// The x of 0.2.x, the first release that has it. Of a draft, or what is not known here, that in which it is imported.
+    /// The x of 0.2.x, the first release that has it. Of a draft, or of an item not known here, the x at which it is imported.
     pub patch: u64,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for WasiItem {
     }
 }
 
-/// A version of WASI 0.2 is asked for, and does not have what is used.
+/// The version of WASI 0.2 that is asked for lacks items that are used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct WasiLacks {
     patch: u64,
@@ -77,7 +77,7 @@ pub struct WasiLacks {
 }
 
 impl WasiLacks {
-    /// What the version lacks, in the order of the file; never empty.
+    /// The items that the version lacks, in the order of the file; never empty.
     pub fn items(&self) -> &[WasiItem] {
         &self.items
     }
@@ -99,7 +99,7 @@ impl fmt::Display for WasiLacks {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OneVersion {
     pub(crate) patch: u64,
-    /// What no earlier version has.
+    /// The items that no earlier version has.
     pub(crate) reasons: Vec<WasiItem>,
 }
 
@@ -132,7 +132,7 @@ impl OneVersion {
         }))
     }
 
-    /// What the import `name` is to be called; `None` if it keeps its name, as drafts do.
+    /// Returns the new name of the import `name`; `None` if it keeps its name, as drafts do.
     pub(crate) fn import(&self, name: &str) -> Option<String> {
         let release = ReleaseName::parse(name)?;
         let is_stable = release.interface()?.since != Since::Draft;
@@ -140,8 +140,8 @@ impl OneVersion {
         (is_stable && new != name).then_some(new)
     }
 
-    /// What those of `exports` are to be called that do not keep their names: the interfaces that hosts call, unless there are
-    /// two that would have one name. Of others a version may demand more than is there.
+    /// Returns the new names of those of `exports` that do not keep theirs: the interfaces that hosts call, unless two would get
+    /// the same name. Of other interfaces a version may demand more than is there.
     pub(crate) fn exports<'a>(
         &self,
         exports: impl Iterator<Item = &'a str>,
@@ -165,7 +165,7 @@ impl OneVersion {
     }
 }
 
-/// Adds to `items` what the import `name` has that WASI 0.2.0 does not.
+/// Adds to `items` those of the import `name` that WASI 0.2.0 lacks.
 fn later_items(component: &Component, name: &str, item: &ComponentItem, items: &mut Vec<WasiItem>) {
     let ComponentEntityType::Instance(id) = item.ty else {
         return;
@@ -243,7 +243,7 @@ mod tests {
                 1,
             ),
             (&[("wasi:cli/exit@0.2.12", EXIT_WITH_CODE)], 12),
-            // By a tool that has its gate open.
+            // Imported at 0.2.3 by a tool that opened its gate.
             (&[("wasi:cli/exit@0.2.3", EXIT_WITH_CODE)], 12),
             (&[("wasi:sockets/network@0.2.4", draft)], 4),
             (
@@ -301,7 +301,7 @@ mod tests {
             import("wasi:io/poll@0.2.6+x").unwrap(),
             "wasi:io/poll@0.2.6"
         );
-        for kept in [
+        for same in [
             "wasi:io/poll@0.2.6",
             "wasi:io/poll@0.3.0",
             "wasi:io/poll@0.2.0-rc-2023-11-10",
@@ -311,7 +311,7 @@ mod tests {
             "fermyon:spin/mqtt@2.0.0",
             "poll",
         ] {
-            assert_eq!(import(kept), None, "{kept}");
+            assert_eq!(import(same), None, "{same}");
         }
         let exports = |names: &[&'static str]| version.exports(names.iter().copied());
         let new = HashMap::from([("wasi:cli/run@0.2.0", "wasi:cli/run@0.2.6".to_owned())]);

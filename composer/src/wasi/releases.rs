@@ -1,8 +1,8 @@
-//! The releases of WASI 0.2 and what each of them has.
+//! The releases of WASI 0.2 and their interfaces.
 
 use semver::Version;
 
-use crate::names::InterfaceName;
+use crate::types::InterfaceName;
 
 include!(concat!(env!("OUT_DIR"), "/wasi.rs"));
 
@@ -17,7 +17,7 @@ pub(crate) struct Interface {
     items: &'static [(&'static str, Since)],
 }
 
-/// From when on WASI has something.
+/// The first release that has an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Since {
     /// From 0.2.x on, with this x.
@@ -27,7 +27,7 @@ pub(crate) enum Since {
 }
 
 impl Interface {
-    /// From when on it has the function or type `name`; `None` if not even the newest release that is known here has it.
+    /// The first release that has the function or type `name`; `None` if not even the newest release that is known here has it.
     pub(crate) fn item(&self, name: &str) -> Option<Since> {
         self.items
             .iter()
@@ -48,16 +48,16 @@ impl<'a> ReleaseName<'a> {
     /// Takes `name` apart; `None` if it is not such a name.
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
         let name = InterfaceName::parse(name)?;
-        let version = name.semver()?;
-        let is_release = (version.major, version.minor) == (0, 2) && version.pre.is_empty();
-        (is_release && is_package(name.package)).then_some(Self {
+        let is_stable = name.is_at(2) && is_package(name.package);
+        let version = name.version?;
+        (is_stable && version.pre.is_empty()).then_some(Self {
             package: name.package,
             interface: name.interface,
             patch: version.patch,
         })
     }
 
-    /// What is known of the interface; `None` if it is not in the newest release that is known here.
+    /// The interface; `None` if it is not in the newest release that is known here.
     pub(crate) fn interface(&self) -> Option<&'static Interface> {
         INTERFACES
             .iter()
@@ -70,7 +70,7 @@ impl<'a> ReleaseName<'a> {
     }
 }
 
-/// Whether `package` is one that the releases of WASI 0.2 have, such as `wasi:io`.
+/// Returns true if the releases of WASI 0.2 have `package`, such as `wasi:io`.
 pub(crate) fn is_package(package: &str) -> bool {
     INTERFACES.iter().any(|it| it.package == package)
 }
@@ -84,7 +84,7 @@ pub(crate) fn version(patch: u64) -> Version {
 mod tests {
     use super::*;
 
-    /// What `interface` of WASI has from when on.
+    /// The first release that has `item` of `interface`.
     fn item(interface: &str, item: &str) -> Option<Since> {
         let name = format!("{interface}@0.2.0");
         ReleaseName::parse(&name)

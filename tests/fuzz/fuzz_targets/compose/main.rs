@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use spin_mqtt_composer::{
-    Composer, Composition, MQTT_INTERFACE, Provider, Settings, Socket, WasiVersion,
+    Composer, Composition, MQTT_INTERFACE, Provider, Settings, Outcome, WasiVersion,
 };
 use wasmparser::{Validator, WasmFeatures};
 
@@ -53,11 +53,11 @@ fuzz_target!(|app: &[u8]| {
     match PLAIN.compose(app) {
         Ok(composition) => {
             assert!(matches!(
-                inspection.map(|it| it.socket),
-                Ok(Socket::Ready { .. })
+                inspection.map(|it| it.outcome),
+                Ok(Outcome::Ready { .. })
             ));
             check(&composition);
-            assert!(composition.leftovers().is_empty());
+            assert!(composition.unresolved().is_empty());
             assert_eq!(composition.settings(), Some(&Settings::new()));
             let imports = composition.imports();
             assert!(
@@ -78,7 +78,7 @@ fuzz_target!(|app: &[u8]| {
     }
     if let Ok(composition) = STUBBED.compose(app) {
         check(&composition);
-        assert!(composition.leftovers().is_empty());
+        assert!(composition.unresolved().is_empty());
         let imports = composition.imports();
         assert!(
             !composition
