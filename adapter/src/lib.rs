@@ -2,7 +2,8 @@
 //!
 //! It is a component of its own, which `compose` plugs into a guest. From the inside out:
 //!
-//! - `mqtt-session` (`adapter/session`) is all that needs no host: the address, the checks, the protocol;
+//! - `mqtt-address` (`adapter/address`) and `mqtt-session` (`adapter/session`) are all that needs no host: the address and the
+//!   permissions; the checks and the protocol;
 //! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
 //! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
 //! - [`connection`] is what the guest holds, and [`pool`] keeps what it will hold again;

@@ -2,8 +2,7 @@
 //!
 //! A guest that has no sockets of its own, as a Spin guest has none, reaches a broker through here or not at all.
 
-use mqtt_session::Address;
-use outbound_hosts::{AllowedHost, Template};
+use mqtt_address::{Address, AllowedHost, Template};
 
 use crate::{settings::Settings, stderr};
 
@@ -58,6 +57,6 @@ fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, 
         .map_err(|error| error.message())?;
     let entry: AllowedHost = entry
         .parse()
-        .map_err(|error: outbound_hosts::EntryError| error.message())?;
+        .map_err(|error: mqtt_address::EntryError| error.message())?;
     Ok(entry.permits(address))
 }

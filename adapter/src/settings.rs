@@ -16,7 +16,7 @@ impl Settings {
 
     /// The value of the application's variable `name`: the environment's, else the one that was composed in.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        value(get_environment(), &outbound_hosts::environment_name(name)).or_else(|| {
+        value(get_environment(), &mqtt_address::environment_name(name)).or_else(|| {
             let (_, value) = self.variables.iter().find(|(own, _)| own == name)?;
             value.clone()
         })

@@ -1,6 +1,6 @@
 //! Spin's variables, over those that were composed in.
 
-use outbound_hosts::{Template, Unresolved, is_variable_name};
+use mqtt_address::{Template, Unresolved, is_variable_name};
 
 use crate::{
     Adapter,

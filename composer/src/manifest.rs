@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use outbound_hosts::Template;
+use mqtt_address::Template;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 

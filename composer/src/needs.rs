@@ -1,6 +1,6 @@
 //! What a composed component needs of where it runs, beside the interfaces that it imports.
 
-use outbound_hosts::environment_name;
+use mqtt_address::environment_name;
 use serde::Serialize;
 
 use crate::{names::InterfaceName, settings::Settings};

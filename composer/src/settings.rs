@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use outbound_hosts::{EntryError, TemplateError};
+use mqtt_address::{EntryError, TemplateError};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 

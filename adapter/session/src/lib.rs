@@ -11,18 +11,17 @@
 //! This crate is part of the adapter, whose bytes are counted: messages are joined from strings (`message()`) and not
 //! formatted, since `core::fmt` alone would weigh more than the protocol. `Display` is there for those who want it.
 
-mod address;
 mod codec;
 mod error;
 mod options;
 mod output;
 mod session;
-mod text;
 mod time;
 mod topic;
 
-pub use address::{Address, AddressError, Host, Scheme};
 pub use error::{Awaited, Failure, Fate, PublishError, Refusal, Violation};
+use mqtt_address::text;
+pub use mqtt_address::{Address, AddressError, Host, Scheme};
 pub use options::{ConnectOptions, Credentials, CredentialsError};
 pub use session::{Event, Qos, Session};
 pub use time::Instant;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use outbound_hosts::is_variable_name;
+use mqtt_address::is_variable_name;
 use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
 use super::usage;

@@ -1,6 +1,6 @@
 //! Checks of settings before they are composed in, so that nothing is made which would only fail where it runs.
 
-use outbound_hosts::{AllowedHost, EntryError, Template, Unresolved, is_variable_name};
+use mqtt_address::{AllowedHost, EntryError, Template, Unresolved, is_variable_name};
 
 use super::{Settings, SettingsError};
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_session::Address;
+use mqtt_address::Address;
 
 fuzz_target!(|text: &str| {
     let Ok(address) = text.parse::<Address>() else {

@@ -3,8 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_session::{Address, Host};
-use outbound_hosts::AllowedHost;
+use mqtt_address::{Address, AllowedHost, Host};
 
 fuzz_target!(|texts: (&str, &str)| {
     let (entry, address) = texts;

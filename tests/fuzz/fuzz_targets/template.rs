@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use outbound_hosts::Template;
+use mqtt_address::Template;
 
 fuzz_target!(|texts: (&str, &str)| {
     let (text, value) = texts;

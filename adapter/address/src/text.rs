@@ -1,7 +1,7 @@
-//! Building messages without `core::fmt`.
+//! Messages without `core::fmt`, and the characters that MQTT is wary of.
 
 /// The decimal digits of `number`.
-pub(crate) fn decimal(mut number: u64) -> String {
+pub fn decimal(mut number: u64) -> String {
     let mut digits = Vec::with_capacity(20);
     loop {
         digits.push(char::from(b'0' + (number % 10) as u8));
@@ -12,14 +12,16 @@ pub(crate) fn decimal(mut number: u64) -> String {
     }
 }
 
-/// Whether a text with `c` in it is one that a receiver may close the connection for: control characters, and the code points
-/// that Unicode calls non-characters [MQTT-1.5.3-2] (1.5.3).
-pub(crate) fn is_risky(c: char) -> bool {
+/// Returns true for the characters that let a receiver close the connection: control characters, and the code points that
+/// Unicode calls non-characters [MQTT-1.5.3-2] (1.5.3).
+pub fn is_risky(c: char) -> bool {
     c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Implements `Display` and `Error` by the type's `message()`.
-macro_rules! display_message {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __display_message {
     ($($type:ty),+) => {$(
         impl core::fmt::Display for $type {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -30,7 +32,7 @@ macro_rules! display_message {
         impl std::error::Error for $type {}
     )+};
 }
-pub(crate) use display_message;
+pub use __display_message as display_message;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use core::{
     str::FromStr,
 };
 
-use mqtt_session::{Address, Host};
+use crate::address::{Address, Host};
 
 #[cfg(test)]
 mod tests;
