@@ -47,14 +47,14 @@ impl Client {
     }
 
     fn receive(&mut self, bytes: &[u8]) {
-        self.session.receive(bytes, self.now);
+        self.session.receive(bytes, self.now, || 0);
     }
 
     /// Moves the clock to where the session has something to do, if it is waiting for that at all.
     fn wait(&mut self) {
         if let Some(timeout) = self.session.timeout() {
             self.now = timeout;
-            self.session.handle_timeout(timeout);
+            self.session.handle_timeout(timeout, || 0);
         }
     }
 

@@ -48,6 +48,12 @@ pub(super) struct Publication {
     /// The same of an earlier connection, which was lost.
     begun_before: bool,
     pub(super) sent_before: bool,
+    /// When the transport took some of it last, or the broker accepted the connection.
+    pub(super) progress: Instant,
+    /// Whether some of it left before CONNACK, on this connection.
+    pub(super) has_left_early: bool,
+    /// Whether a ping was sent in place of one that left so.
+    pub(super) is_asked_again: bool,
     /// When a connection was lost under it for the first time.
     pub(super) first_loss: Option<Instant>,
     /// The pause before the next connection; zero before the first one.
@@ -91,6 +97,9 @@ impl Publication {
             sent: false,
             begun_before: false,
             sent_before: false,
+            progress: now,
+            has_left_early: false,
+            is_asked_again: false,
             first_loss: None,
             pause: Duration::ZERO,
         }
@@ -121,6 +130,7 @@ impl Publication {
     /// The transport has taken the output up to here.
     pub(super) fn transmitted(&mut self, taken: u64, now: Instant, ack_timeout: Duration) {
         if !self.sent {
+            self.progress = now;
             self.stall_deadline = now + ack_timeout;
             self.begun = taken > self.begin;
             self.sent = taken >= self.end;
@@ -139,6 +149,8 @@ impl Publication {
     /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
     pub(super) fn lost(&mut self, is_accepted: bool) {
         self.is_released = false;
+        self.has_left_early = false;
+        self.is_asked_again = false;
         if self.release.take().is_some() && is_accepted {
             self.refusals += 1;
         }
@@ -157,6 +169,20 @@ impl Publication {
     /// in a row shows that it is free.
     pub(super) fn needs_release(&self) -> bool {
         self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released && self.refusals < 2
+    }
+
+    /// Whether nothing of it is in the output of this connection.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.end == u64::MAX && self.release.is_none()
+    }
+
+    /// Whether the broker has said nothing of it yet, of what it says to a message that is acknowledged.
+    pub(super) fn has_had_no_answer(&self) -> bool {
+        match self.ack {
+            Some(Ack::Puback) => true,
+            Some(Ack::Pubrec) => self.release.is_some(),
+            _ => false,
+        }
     }
 
     /// Whether it can only go on if the broker remembers how far it got.
