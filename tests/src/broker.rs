@@ -1,10 +1,11 @@
-//! The brokers: two real ones, and one that plays a script.
+//! The brokers: real ones, and one that plays a script.
 //!
 //! [`Kind`] is for tests of a promise that any broker must see kept: [`on_each_broker!`](crate::on_each_broker) makes a
 //! test of each kind. [`scripted`] is for what neither real broker does: refusals, garbage, silence, a broken connection,
 //! and for looking at the bytes as they come. [`restartable`] is a mosquitto that is killed and comes back, and
-//! [`interceptor`] stands before it and chooses the moment.
+//! [`interceptor`] stands before it and chooses the moment. [`aedes`] is one that remembers packet ids to the letter.
 
+pub mod aedes;
 mod embedded;
 pub mod interceptor;
 mod mosquitto;

@@ -49,10 +49,26 @@ impl Serve {
 
     /// The same with another wasmtime command than [`wasmtime`]'s.
     pub fn start_with(wasmtime: &Path, component: &Path, env: &[(&str, &str)]) -> Result<Self> {
+        Self::spawn(wasmtime, component, env, &[])
+    }
+
+    /// Starts a server that uses each instance for so many requests, one after another.
+    pub fn start_reusing(component: &Path, requests: usize) -> Result<Self> {
+        let option = format!("--max-instance-reuse-count={requests}");
+        Self::spawn(wasmtime()?, component, &[], &[option])
+    }
+
+    fn spawn(
+        wasmtime: &Path,
+        component: &Path,
+        env: &[(&str, &str)],
+        options: &[String],
+    ) -> Result<Self> {
         let mut serve = command(wasmtime, "serve")?;
         serve
             .args(["--addr", "127.0.0.1:0", "-Scli"])
             .args(NETWORK)
+            .args(options)
             .args(
                 env.iter()
                     .map(|(name, value)| format!("--env={name}={value}")),

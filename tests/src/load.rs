@@ -1,5 +1,5 @@
-//! Load: many requests at the same time to a component under `wasmtime serve`, each of which publishes a message, while
-//! mosquitto is stopped and started again.
+//! Load: many requests at the same time to a component under `wasmtime serve`, each of which publishes a message, while the
+//! broker is stopped and started again, or is not.
 //!
 //! Each request has a topic of its own. In the end, three accounts are compared: what the requests were told, what the broker
 //! says in its log, and what a subscriber got. [`Report`] says where they contradict one another.
@@ -10,6 +10,7 @@ mod report;
 mod watcher;
 
 use std::{
+    net::SocketAddr,
     sync::{
         Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,12 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 pub use self::report::Report;
 use self::{log::BrokerLog, watcher::Watcher};
 use crate::{
-    broker::restartable::{Restartable, Stop},
+    broker::{
+        aedes::Aedes,
+        restartable::{Restartable, Stop},
+    },
     compose::Composed,
     guest::Guest,
     host::Serve,
@@ -43,11 +47,17 @@ pub struct Plan {
     pub requests: usize,
     /// How many of them at the same time.
     pub concurrency: usize,
+    /// For how many of them, one after another, the host uses an instance: for one unless it is said.
+    pub reuse: Option<usize>,
     /// The QoS of all messages.
     pub qos: Qos,
+    /// How large the messages are.
+    pub size: Size,
     /// What the requests say of themselves to the broker.
     pub session: Session,
-    /// How the broker is stopped, each time it is, at even distances within the requests.
+    /// Who passes the messages on.
+    pub broker: BrokerKind,
+    /// How the broker is stopped, each time it is, at even distances within the requests. It is never if there are none.
     pub stops: Vec<Stop>,
     /// How long it is down every other time; the other times it comes back at once.
     pub downtime: Duration,
@@ -64,6 +74,75 @@ pub enum Session {
     Kept,
     /// All have the same client id, so that they throw one another out.
     FixedClientId,
+    /// All have the same client id, and the broker keeps the one session that they share.
+    SharedKept,
+}
+
+impl Session {
+    fn is_kept(self) -> bool {
+        matches!(self, Self::Kept | Self::SharedKept)
+    }
+}
+
+/// How large the messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Each is a line of at most some 25 bytes.
+    Small,
+    /// Most are small, some take more than one packet of TCP.
+    Mixed,
+}
+
+/// A broker that says what it gets and what it passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokerKind {
+    /// The system's mosquitto.
+    Mosquitto,
+    /// aedes, under Node. It keeps its sessions in memory, and is not stopped.
+    Aedes,
+}
+
+/// The broker of one run.
+enum Broker {
+    Mosquitto(Restartable),
+    Aedes(Aedes),
+}
+
+impl Broker {
+    fn start(kind: BrokerKind) -> Result<Self> {
+        Ok(match kind {
+            BrokerKind::Mosquitto => Self::Mosquitto(Restartable::start()?),
+            BrokerKind::Aedes => Self::Aedes(Aedes::start()?),
+        })
+    }
+
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Mosquitto(broker) => broker.address(),
+            Self::Aedes(broker) => broker.address(),
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("mqtt://{}", self.address())
+    }
+
+    fn log(&self) -> Result<String> {
+        match self {
+            Self::Mosquitto(broker) => broker.log(),
+            Self::Aedes(broker) => broker.log(),
+        }
+    }
+
+    /// Takes it away for `downtime`.
+    fn stop_for(&self, how: Stop, downtime: Duration) -> Result<()> {
+        let Self::Mosquitto(broker) = self else {
+            bail!("only mosquitto is stopped and started again");
+        };
+        broker.stop(how)?;
+        thread::sleep(downtime);
+        broker.resume()
+    }
 }
 
 /// What the component said to a request.
@@ -92,9 +171,12 @@ impl Plan {
     pub fn run(&self) -> Result<Report> {
         let options: Vec<&str> = self.compose.iter().map(String::as_str).collect();
         let component = Composed::new(Guest::Load, &options)?;
-        let broker = Restartable::start()?;
+        let broker = Broker::start(self.broker)?;
         let watcher = Watcher::start(&broker)?;
-        let serve = Serve::start(&component.path(), &[])?;
+        let serve = match self.reuse {
+            None => Serve::start(&component.path(), &[])?,
+            Some(requests) => Serve::start_reusing(&component.path(), requests)?,
+        };
 
         let progress = Progress::default();
         let start = Instant::now();
@@ -119,12 +201,12 @@ impl Plan {
         })?;
         let elapsed = start.elapsed();
 
-        let seen = watcher.finish(&broker)?;
+        let seen = watcher.finish(&broker, self.size)?;
         let text = broker.log()?;
         let log = BrokerLog::parse(&text)?;
         let broker = broker.address().to_string();
         let mut report = account::settle(self, &broker, &requests, &outages, &log, seen, elapsed);
-        report.add_evidence(&text);
+        report.add_evidence(self, &text);
         Ok(report)
     }
 
@@ -152,7 +234,7 @@ impl Plan {
                 .header("mqtt-address", self.address(broker, index))
                 .header("mqtt-topic", topic(index))
                 .header("mqtt-qos", (self.qos as u8).to_string())
-                .send(payload(index))
+                .send(self.size.payload(index))
                 .and_then(|mut response| {
                     let text = response.body_mut().read_to_string()?;
                     Ok((response.status().as_u16(), text))
@@ -162,7 +244,7 @@ impl Plan {
                     200 => Ok(Answer::Published),
                     502 => Ok(Answer::Failed(text)),
                     503 => Ok(Answer::NotOpened(text)),
-                    _ => anyhow::bail!("request {index}: {status} {text}\n{}", serve.stderr()),
+                    _ => bail!("request {index}: {status} {text}\n{}", serve.stderr()),
                 })
                 .inspect_err(|_| progress.is_failed.store(true, Ordering::Relaxed))?;
             done.push((index, answer));
@@ -175,22 +257,25 @@ impl Plan {
             Session::Clean => broker.to_owned(),
             Session::Kept => format!("{broker}?client_id=load-{index}&clean_session=false"),
             Session::FixedClientId => format!("{broker}?client_id=load"),
+            Session::SharedKept => format!("{broker}?client_id=load&clean_session=false"),
         }
     }
 
     /// Stops the broker and starts it again, as often as the plan says.
-    fn stop_the_broker(&self, broker: &Restartable, progress: &Progress) -> Result<Vec<Outage>> {
+    fn stop_the_broker(&self, broker: &Broker, progress: &Progress) -> Result<Vec<Outage>> {
         let mut outages = Vec::new();
         for (index, how) in self.stops.iter().copied().enumerate() {
             if !progress.await_completed(self.requests * (index + 1) / (self.stops.len() + 1))? {
                 break;
             }
             let start = Instant::now();
-            broker.stop(how)?;
-            if index % 2 == 0 {
-                thread::sleep(self.downtime);
-            }
-            broker.resume()?;
+            broker.stop_for(
+                how,
+                match index % 2 {
+                    0 => self.downtime,
+                    _ => Duration::ZERO,
+                },
+            )?;
             let end = Instant::now();
             outages.push(Outage { how, start, end });
         }
@@ -203,21 +288,24 @@ fn topic(index: usize) -> String {
     format!("load/{index}")
 }
 
-/// A request's message: a line of text that no other request has. Most are small, some take more than one packet of TCP.
-fn payload(index: usize) -> String {
-    let size = match index {
-        _ if index % 100 == 99 => 100_000,
-        _ => [20, 100, 1_000, 4_500][index % 4],
-    };
-    let mut text = format!("message-{index}-of-{size}-bytes");
-    for word in 0.. {
-        if text.len() >= size {
-            break;
+impl Size {
+    /// A request's message: a line of text that no other request has.
+    fn payload(self, index: usize) -> String {
+        let size = match self {
+            Self::Small => return format!("message-{index}"),
+            Self::Mixed if index % 100 == 99 => 100_000,
+            Self::Mixed => [20, 100, 1_000, 4_500][index % 4],
+        };
+        let mut text = format!("message-{index}-of-{size}-bytes");
+        for word in 0.. {
+            if text.len() >= size {
+                break;
+            }
+            text += &format!(",{}", word * (index + 1));
         }
-        text += &format!(",{}", word * (index + 1));
+        text.truncate(size);
+        text
     }
-    text.truncate(size);
-    text
 }
 
 /// How far the requests are.

@@ -36,6 +36,7 @@ pub struct Probe {
     limit: Duration,
     component: Option<PathBuf>,
     env: Vec<String>,
+    traps: bool,
 }
 
 /// The quality of service that a publication asks for.
@@ -65,6 +66,8 @@ pub enum Content<'a> {
     Size(usize),
     /// At most so many bytes of it, in another number each time; in commands that publish many times.
     Mixed(usize),
+    /// How many were published before it, in decimal; in commands that publish many times.
+    Numbered,
 }
 
 impl<'a> From<&'a str> for Content<'a> {
@@ -74,12 +77,14 @@ impl<'a> From<&'a str> for Content<'a> {
 }
 
 impl Content<'_> {
-    /// The bytes that the subscriber must get; of [`Mixed`](Self::Mixed), at most.
+    /// The bytes that the subscriber must get; of [`Mixed`](Self::Mixed), at most, and of
+    /// [`Numbered`](Self::Numbered), with the first message.
     pub fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Empty => Vec::new(),
             Self::Text(text) => text.as_bytes().to_vec(),
             Self::Size(size) | Self::Mixed(size) => crate::payload::of_size(*size),
+            Self::Numbered => b"0".to_vec(),
         }
     }
 
@@ -90,6 +95,7 @@ impl Content<'_> {
             Self::Text(text) => format!("text:{text}"),
             Self::Size(size) => format!("size:{size}"),
             Self::Mixed(size) => format!("mixed:{size}"),
+            Self::Numbered => "numbered".into(),
         }
     }
 }
@@ -109,6 +115,7 @@ impl Probe {
             limit: LIMIT,
             component: None,
             env: Vec::new(),
+            traps: false,
         }
     }
 
@@ -202,6 +209,12 @@ impl Probe {
         self.command(&["exit"])
     }
 
+    /// Traps, without dropping anything. It is the last command.
+    pub fn trap(mut self) -> Self {
+        self.traps = true;
+        self.command(&["trap"])
+    }
+
     /// Sleeps inside the guest, where nothing but time can make the difference.
     pub fn sleep(self, time: Duration) -> Self {
         self.command(&["sleep", &time.as_millis().to_string()])
@@ -213,7 +226,7 @@ impl Probe {
         self
     }
 
-    /// Composes the probe and runs these calls. Fails if the guest does not end, or not by itself (a trap).
+    /// Composes the probe and runs these calls. Fails if the guest does not end, or ends by a trap that it was not told.
     pub fn run(&self) -> Result<Outcomes> {
         let env = self.env.iter().map(String::as_str);
         let options: Vec<&str> = self.options.iter().copied().chain(env).collect();
@@ -246,7 +259,14 @@ impl Probe {
     }
 
     fn outcomes(&self, finished: Finished) -> Result<Outcomes> {
-        ensure!(finished.status.success(), "the probe failed: {finished}");
+        let is_trap = !finished.status.success() && finished.stderr.contains("wasm trap:");
+        ensure!(
+            match self.traps {
+                true => is_trap,
+                false => finished.status.success(),
+            },
+            "the probe failed: {finished}"
+        );
         let outcomes = finished
             .stdout
             .lines()

@@ -282,6 +282,11 @@ impl<N: Network> Client<N> {
         !self.session.transmit().is_empty() || (self.flushing && self.session.awaits_flush())
     }
 
+    /// The broker's scheme, host and port.
+    pub fn location(&self) -> String {
+        self.address.location()
+    }
+
     /// What was found out of the broker so far.
     pub fn habits(&self) -> Habits {
         self.session.habits()

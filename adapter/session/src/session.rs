@@ -74,6 +74,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// says, for the network may have slowed down.
 const ANSWER: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// The same for the answer to a PUBREL, once the ping behind it was answered.
+const GRACE: Duration = Duration::from_millis(100);
 const ROUND_TRIPS: u32 = 4;
 
 /// The longest farewell.
@@ -142,9 +145,6 @@ pub struct Session {
     pings: u32,
     /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
     is_talkative: bool,
-    /// Whether the session at the broker may hold packet ids that are not ours: those that another client with our id left in
-    /// use. Known once CONNACK has come.
-    has_foreign_ids: bool,
     /// A packet id that PUBREL was sent for ahead of its use, and whether the broker has answered that.
     prepared: Option<(u16, bool)>,
     /// Whether a message was published on this connection.
@@ -207,7 +207,6 @@ impl Session {
             last_received: Instant::from_nanos(0),
             pings: 0,
             is_talkative: false,
-            has_foreign_ids: false,
             prepared: None,
             has_published: false,
             is_spent: false,
@@ -405,7 +404,7 @@ impl Session {
             return;
         }
         let loss = match self.awaited() {
-            Awaited::Connack if self.has_sent_early() => Failure::ClosedEarly {
+            Awaited::Connack if self.has_tried_early() => Failure::ClosedEarly {
                 is_tls_port: self.options.is_tls_port,
             },
             awaited => Failure::Closed(awaited),
@@ -419,7 +418,7 @@ impl Session {
         let timeout = self.options.connect_timeout;
         let is_accepted = matches!(self.phase, Phase::Connected);
         // The next connection waits for CONNACK, and takes the pause as every other.
-        if self.habits.early == Early::Unknown && !is_accepted && self.has_sent_early() {
+        if self.has_tried_early() && !is_accepted {
             self.habits.early = Early::Refused;
         }
         match &mut self.publication {
@@ -440,11 +439,10 @@ impl Session {
         }
     }
 
-    /// Whether something of the message in flight left before CONNACK.
-    fn has_sent_early(&self) -> bool {
-        self.publication
-            .as_ref()
-            .is_some_and(|it| it.has_left_early)
+    /// Whether something of the message in flight left before CONNACK, and nobody knows whether the broker takes that.
+    fn has_tried_early(&self) -> bool {
+        let publication = self.publication.as_ref();
+        self.habits.early == Early::Unknown && publication.is_some_and(|it| it.has_left_early)
     }
 
     /// Has the connection, which is dead, replaced at once for the message that found it so.
@@ -488,8 +486,7 @@ impl Session {
             _ if deadline <= now => {
                 // What it may be: the next message shows it.
                 let awaited = self.awaited();
-                let is_early = self.habits.early == Early::Unknown && self.has_sent_early();
-                if is_early && awaited != Awaited::Transmission {
+                if self.has_tried_early() && awaited != Awaited::Transmission {
                     self.habits.early = Early::Refused;
                     self.fail(Failure::TimedOutEarly(awaited));
                 } else {
@@ -596,7 +593,6 @@ impl Session {
             end: self.output.end(),
             sent: None,
         };
-        self.has_foreign_ids = !self.options.clean_session;
         // To resume it, one must know first whether the broker remembers.
         let is_resumed = self.publication.as_ref().is_some_and(|it| it.is_resumed());
         if !is_resumed && self.habits.early != Early::Refused {
@@ -625,10 +621,10 @@ impl Session {
         }
         // A client of our id that is gone may have left a QoS 2 message half way, and a broker takes ours for that one's second
         // copy, and drops it, if they have the same packet id. PUBREL frees the id. Not in front of the PUBLISH in the same
-        // write: a broker may handle what comes together at once (aedes does). A ping tells when it was handled by a broker
-        // that answers no PUBREL of an unknown id.
+        // write: a broker may handle what comes together at once (aedes does). Some brokers do not answer a PUBREL of an id that
+        // is free; a ping tells when these had it.
         if publication.needs_release()
-            && self.has_foreign_ids
+            && kept
             && self.prepared != Some((publication.packet_id, true))
         {
             let packet_id = publication.packet_id;
@@ -686,7 +682,7 @@ impl Session {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) => self.ponged()?,
+            (Phase::Connected, Packet::Pingresp) => self.ponged(now)?,
             (Phase::Connected, Packet::Suback) => self.is_talkative = true,
             _ => return Err(unexpected),
         }
@@ -694,7 +690,7 @@ impl Session {
     }
 
     /// Takes the answer to a ping. One more than we asked for touches no promise.
-    fn ponged(&mut self) -> Result<(), Failure> {
+    fn ponged(&mut self, now: Instant) -> Result<(), Failure> {
         let taken = self.output.taken();
         self.habits.answers_pings = true;
         let Some(pings) = self.pings.checked_sub(1) else {
@@ -712,9 +708,10 @@ impl Session {
                 if let Some(end) = publication.confirmation.take() {
                     // What was answered was flushed.
                     self.flushed = self.flushed.max(end);
-                } else if publication.release.take().is_some() {
-                    publication.is_released = true;
-                    self.enqueue();
+                } else if publication.release.is_some() {
+                    // The broker may still be at the PUBREL, if it handles what comes together at once.
+                    publication.is_ponged = true;
+                    publication.progress = now;
                 }
             }
         }
@@ -727,7 +724,6 @@ impl Session {
         // Some brokers say that they have a session where we asked for none [MQTT-3.2.2-1]. There is nothing to resume.
         if !session_present {
             self.given_up.clear();
-            self.has_foreign_ids = false;
         }
         self.was_accepted = true;
         if let Phase::Connecting {
@@ -806,6 +802,10 @@ impl Session {
             Ack::Pubrec if publication.ack == Some(Ack::Pubcomp) || publication.is_resumed() => {
                 Ok(())
             }
+            // The answer to what freed its packet id, which was not waited for any longer.
+            Ack::Pubcomp if publication.ack == Some(Ack::Pubrec) && publication.is_released => {
+                Ok(())
+            }
             Ack::Puback if publication.qos == Qos::ExactlyOnce => {
                 Err(Failure::Violation(Violation::NoQos2))
             }
@@ -846,7 +846,7 @@ impl Session {
 
     /// Frees the packet id of the next message together with what goes out now, so that it needs no question of its own.
     fn prepare(&mut self) {
-        if self.has_foreign_ids {
+        if !self.options.clean_session {
             let last = self.last_packet_id;
             let packet_id = self.next_packet_id();
             self.last_packet_id = last;
@@ -946,7 +946,12 @@ impl Session {
         let publication = self.publication.as_ref()?;
         let is_asked = publication.confirmation.is_some() || publication.release.is_some();
         let is_due = matches!(self.phase, Phase::Connected) && is_asked && self.output.is_empty();
-        is_due.then(|| publication.progress + self.patience())
+        let patience = if publication.is_ponged {
+            GRACE + self.round_trip * ROUND_TRIPS
+        } else {
+            self.patience()
+        };
+        is_due.then(|| publication.progress + patience)
     }
 
     /// The answer to a ping has not come. Either the broker answers none, or it has lost this one, which left before CONNACK.
@@ -955,6 +960,11 @@ impl Session {
             return;
         };
         publication.progress = now;
+        if publication.is_ponged {
+            publication.release = None;
+            publication.is_released = true;
+            return self.enqueue();
+        }
         let may_be_lost = publication.has_left_early && self.habits.early == Early::Unknown;
         if may_be_lost && !publication.is_asked_again {
             publication.is_asked_again = true;
@@ -990,9 +1000,8 @@ impl Session {
     fn early_due(&self) -> Option<Instant> {
         let publication = self.publication.as_ref()?;
         let is_connected = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected);
-        let may_be_lost = self.habits.early == Early::Unknown
+        let may_be_lost = self.has_tried_early()
             && is_connected
-            && publication.has_left_early
             && publication.has_had_no_answer()
             && publication.may_be_sent_again(!self.options.clean_session)
             && self.output.is_empty();

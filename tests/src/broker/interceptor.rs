@@ -53,10 +53,12 @@ pub struct Interceptor {
 }
 
 impl Interceptor {
-    /// Listens on a free port of 127.0.0.1. When `lost` comes, `then` is called, and the connection is closed after it.
+    /// Listens on a free port of 127.0.0.1. When `lost` comes, behind so many of its kind as `earlier` says, `then` is called,
+    /// and the connection is closed after it.
     pub fn start(
         broker: SocketAddr,
         lost: Lost,
+        earlier: usize,
         then: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -73,7 +75,7 @@ impl Interceptor {
                     let is_from_broker = lost.is_some_and(|(_, is_from_broker)| is_from_broker);
                     let kind = |from_broker| {
                         lost.filter(|_| is_from_broker == from_broker)
-                            .map(|it| it.0)
+                            .map(|it| (it.0, earlier))
                     };
                     // The thread of one direction: this one is the direction that the packet comes from.
                     let (here, there) = match is_from_broker {
@@ -118,12 +120,12 @@ impl Interceptor {
     }
 }
 
-/// Passes on packets until one of kind `lost` comes, which it says, or until there are no more. `passed` is called behind
-/// each.
+/// Passes on packets until one of the kind `lost` comes, behind so many others of it, which it says, or until there are no
+/// more. `passed` is called behind each.
 fn pass(
     from: &mut impl Read,
     to: &mut impl Write,
-    lost: Option<u8>,
+    mut lost: Option<(u8, usize)>,
     mut passed: impl FnMut(),
 ) -> io::Result<bool> {
     let mut buffer = Vec::new();
@@ -132,8 +134,13 @@ fn pass(
         while let Ok(Some(length)) = Packet::length(&buffer)
             && buffer.len() >= length
         {
-            if lost == Some(buffer[0] >> 4) {
-                return Ok(true);
+            if let Some((kind, earlier)) = &mut lost
+                && *kind == buffer[0] >> 4
+            {
+                match earlier.checked_sub(1) {
+                    None => return Ok(true),
+                    Some(left) => *earlier = left,
+                }
             }
             to.write_all(&buffer[..length])?;
             buffer.drain(..length);

@@ -1,4 +1,5 @@
-//! Mosquitto's log, read as an account of each message.
+//! The broker's log, read as an account of each message: mosquitto's, or the one that our program around aedes writes in its
+//! words.
 
 use std::collections::HashMap;
 
@@ -49,7 +50,7 @@ impl BrokerLog {
                 continue;
             };
             log.read(line, &mut held, &mut saved)
-                .with_context(|| format!("mosquitto's log: {line}"))?;
+                .with_context(|| format!("the broker's log: {line}"))?;
         }
         Ok(log)
     }
@@ -87,6 +88,9 @@ impl BrokerLog {
             if let Some(topic) = held.remove(&(client.to_owned(), packet_id)) {
                 self.messages.entry(topic).or_default().releases += 1;
             }
+        } else if let Some(topic) = line.strip_prefix("Released ") {
+            // Mosquitto has no such line, and aedes's PUBREL tells nothing: it passes on what it takes for new.
+            self.messages.entry(topic.into()).or_default().releases += 1;
         } else if line.starts_with("New client connected ") {
             // `… as CLIENT (p2, c1, k30).`, where c1 is a clean session: what was held for the client is gone.
             let (_, client) = line.split_once(" as ").context("no client")?;

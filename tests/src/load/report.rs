@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::{Outage, Plan};
+use super::{Outage, Plan, Session};
 use crate::broker::restartable::Stop;
 
 /// How many contradictions are written down, and of how many what the broker says.
@@ -24,6 +24,8 @@ pub struct Report {
     pub downtime: Duration,
     /// How many requests were told Ok.
     pub ok: usize,
+    /// How many of these messages the broker has not got, or has not passed on to the subscriber though it was there.
+    pub lost: usize,
     /// How many requests were told each error.
     pub errors: BTreeMap<String, usize>,
     /// How many messages the broker got more than once, as it may.
@@ -50,11 +52,15 @@ impl Report {
         let stops = |how| outages.iter().filter(|outage| outage.how == how).count();
         Self {
             title: format!(
-                "{} requests, {} at a time, {:?}, session {:?}{}",
+                "{} requests, {} at a time, {}{:?}, session {:?}, {:?}{}",
                 plan.requests,
                 plan.concurrency,
+                plan.reuse
+                    .map(|requests| format!("{requests} an instance, "))
+                    .unwrap_or_default(),
                 plan.qos,
                 plan.session,
+                plan.broker,
                 plan.compose
                     .iter()
                     .map(|option| format!(", {option}"))
@@ -66,6 +72,7 @@ impl Report {
             killed: stops(Stop::Kill),
             downtime: outages.iter().map(|outage| outage.end - outage.start).sum(),
             ok: 0,
+            lost: 0,
             errors: BTreeMap::new(),
             resent: 0,
             unknown_delivered: 0,
@@ -78,8 +85,9 @@ impl Report {
         }
     }
 
-    /// Takes from the broker's log what it says of the broken promises: of the messages, and of its lives.
-    pub(super) fn add_evidence(&mut self, log: &str) {
+    /// Takes from the broker's log what it says of the broken promises: of the messages, and of its lives; and of all that came
+    /// from the same client, or in a session that all share of all with the same packet id.
+    pub(super) fn add_evidence(&mut self, plan: &Plan, log: &str) {
         let topics = self
             .contradictions
             .iter()
@@ -87,11 +95,16 @@ impl Report {
         for topic in topics.take(EXPLAINED) {
             let topic = format!("'{topic}'");
             let first = log.lines().find(|line| line.contains(&topic));
-            // `Received PUBLISH from CLIENT (…`
-            let client = first.and_then(|line| line.split(' ').nth(4));
+            // `Received PUBLISH from CLIENT (d0, q2, r0, mID, …`
+            let common = first.and_then(|line| {
+                line.split(' ').nth(match plan.session {
+                    Session::FixedClientId | Session::SharedKept => 8,
+                    Session::Clean | Session::Kept => 4,
+                })
+            });
             for (number, line) in log.lines().enumerate() {
-                let is_of_client = client.is_some_and(|it| line.split(' ').any(|word| word == it));
-                if line.contains(&topic) || is_of_client || line.contains(": mosquitto version") {
+                let is_related = common.is_some_and(|it| line.split(' ').any(|word| word == it));
+                if line.contains(&topic) || is_related || line.contains(": mosquitto version") {
                     self.evidence += &format!("\n{number:9} {line}");
                 }
             }
@@ -121,7 +134,13 @@ impl fmt::Display for Report {
             self.killed,
             self.downtime.as_secs_f64()
         )?;
-        writeln!(f, "{:7} Ok ({:.2} %)", self.ok, 100.0 * self.share_ok())?;
+        writeln!(
+            f,
+            "{:7} Ok ({:.2} %), {} of them lost",
+            self.ok,
+            100.0 * self.share_ok(),
+            self.lost
+        )?;
         for (text, count) in &self.errors {
             writeln!(f, "{count:7} error: {text}")?;
         }

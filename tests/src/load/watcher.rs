@@ -9,9 +9,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{payload, topic};
+use super::{Broker, Size, topic};
 use crate::{
-    broker::restartable::{Restartable, Stop},
+    broker::restartable::Stop,
     process::{self, Running},
 };
 
@@ -37,11 +37,13 @@ pub(super) struct Seen {
 
 impl Watcher {
     /// Returns once the subscription is on the broker's disk, so that it survives whatever comes.
-    pub(super) fn start(broker: &Restartable) -> Result<Self> {
+    pub(super) fn start(broker: &Broker) -> Result<Self> {
         let subscribed = process::run(subscribe(broker, &["-E"])?, LIMIT)?;
         ensure!(subscribed.status.success(), "{subscribed}");
-        broker.stop(Stop::Terminate)?;
-        broker.resume()?;
+        if let Broker::Mosquitto(broker) = broker {
+            broker.stop(Stop::Terminate)?;
+            broker.resume()?;
+        }
 
         let (sender, messages) = mpsc::channel();
         let process =
@@ -58,7 +60,7 @@ impl Watcher {
     }
 
     /// Waits until it has all that the broker has for it.
-    pub(super) fn finish(self, broker: &Restartable) -> Result<Seen> {
+    pub(super) fn finish(self, broker: &Broker, size: Size) -> Result<Seen> {
         let mut publish = client("mosquitto_pub", broker)?;
         publish.args(["-q", "2", "-t", LAST, "-m", "last"]);
         let published = process::run(publish, LIMIT)?;
@@ -74,7 +76,7 @@ impl Watcher {
                 return Ok(seen);
             }
             let index = name.rsplit('/').next().and_then(|it| it.parse().ok());
-            if !index.is_some_and(|index| topic(index) == name && payload(index) == text) {
+            if !index.is_some_and(|index| topic(index) == name && size.payload(index) == text) {
                 seen.altered.push(name.clone());
             }
             *seen.times.entry(name).or_default() += 1;
@@ -82,7 +84,7 @@ impl Watcher {
     }
 }
 
-fn subscribe(broker: &Restartable, args: &[&str]) -> Result<Command> {
+fn subscribe(broker: &Broker, args: &[&str]) -> Result<Command> {
     let mut command = client("mosquitto_sub", broker)?;
     command
         .args(["-i", "watcher", "-c", "-q", "2", "-t", "load/#"])
@@ -90,7 +92,7 @@ fn subscribe(broker: &Restartable, args: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-fn client(name: &str, broker: &Restartable) -> Result<Command> {
+fn client(name: &str, broker: &Broker) -> Result<Command> {
     let program = process::find(name).with_context(|| format!("{name} is not installed"))?;
     let mut command = Command::new(program);
     command.args([

@@ -1,4 +1,5 @@
-//! Under load, with a broker that is killed and comes back: what was told Ok is there, and what was not is an error.
+//! Under load, with a broker that is killed and comes back, or with nothing amiss: what was told Ok is there, and what was not
+//! is an error.
 //!
 //! The same at full size: `cargo run --bin load -- --help`.
 
@@ -6,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use end_to_end::{
-    broker::{Kind, restartable::Stop},
-    load::{Plan, Report, Session},
+    broker::{Kind, aedes, restartable::Stop},
+    load::{BrokerKind, Plan, Report, Session, Size},
     probe::Qos,
 };
 
@@ -70,6 +71,56 @@ fn requests_with_the_same_client_id_made_unique() -> Result<()> {
     Ok(())
 }
 
+/// An instance that ends takes its connection with it, and nothing that was Ok: what a broker has not read yet is lost if the
+/// host's system answers it with RST.
+#[test]
+fn at_most_once_on_reused_instances_loses_nothing() -> Result<()> {
+    for (concurrency, reuse) in [(4, 10), (16, 100)] {
+        let plan = Plan {
+            reuse: Some(reuse),
+            size: Size::Small,
+            ..plan(Qos::AtMostOnce, Session::Clean, &[], concurrency, 2_000)
+        };
+        let Some(report) = run(&plan)? else {
+            return Ok(());
+        };
+        ensure!(report.contradictions.is_empty(), "{report}");
+        ensure!(report.ok == plan.requests, "{report}");
+    }
+    Ok(())
+}
+
+/// Each throws out another, whose message may be left half way in the session. Mosquitto has room for 20 of these.
+#[test]
+fn exactly_once_in_a_session_that_all_share_loses_nothing() -> Result<()> {
+    match Kind::Mosquitto.is_here() {
+        true => loses_nothing_in_a_shared_session(BrokerKind::Mosquitto, 600),
+        false => Ok(()),
+    }
+}
+
+/// It takes a message for another one that was left half way, if they have the same packet id.
+#[test]
+fn exactly_once_in_a_session_that_all_share_loses_nothing_on_aedes() -> Result<()> {
+    match aedes::is_here() {
+        true => loses_nothing_in_a_shared_session(BrokerKind::Aedes, 2_000),
+        false => Ok(()),
+    }
+}
+
+fn loses_nothing_in_a_shared_session(broker: BrokerKind, requests: usize) -> Result<()> {
+    let plan = Plan {
+        broker,
+        size: Size::Small,
+        ..plan(Qos::ExactlyOnce, Session::SharedKept, &[], 8, requests)
+    };
+    let report = plan.run()?;
+    ensure!(report.contradictions.is_empty(), "{report}");
+    // Else it would show nothing.
+    ensure!(report.ok > 0, "{report}");
+    Ok(())
+}
+
 fn keeps_its_promises(qos: Qos, session: Session, stops: &[Stop]) -> Result<()> {
     let Some(report) = run(&plan(qos, session, stops, 16, 600))? else {
         return Ok(());
@@ -85,8 +136,11 @@ fn plan(qos: Qos, session: Session, stops: &[Stop], concurrency: usize, requests
     Plan {
         requests,
         concurrency,
+        reuse: None,
         qos,
+        size: Size::Mixed,
         session,
+        broker: BrokerKind::Mosquitto,
         stops: stops.to_vec(),
         downtime: Duration::from_millis(50),
         compose: Vec::new(),

@@ -4,6 +4,7 @@
 //! `cargo test -p end-to-end publish::`.
 
 mod addresses;
+mod commands;
 mod configuration;
 mod credentials;
 mod faults;
@@ -23,5 +24,6 @@ mod reuse;
 mod round_trips;
 mod serve;
 mod sessions;
+mod strays;
 mod stubs;
 mod topics;

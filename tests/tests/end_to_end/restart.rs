@@ -25,7 +25,7 @@ fn exactly_once_across_a_restart() -> Result<()> {
         Lost::Pubrel,
         Lost::Pubcomp,
     ] {
-        let Some(restart) = Restart::at(lost, Stop::Terminate)? else {
+        let Some(restart) = Restart::of_kept_qos_2(lost, Stop::Terminate)? else {
             return Ok(());
         };
         let outcome = restart.publish(KEPT, Qos::ExactlyOnce)?;
@@ -60,7 +60,7 @@ fn at_most_once_of_exactly_once_without_a_session() -> Result<()> {
 #[test]
 fn a_session_that_is_lost_is_an_error() -> Result<()> {
     for lost in [Lost::Pubrec, Lost::Pubrel, Lost::Pubcomp] {
-        let Some(restart) = Restart::at(lost, Stop::Kill)? else {
+        let Some(restart) = Restart::of_kept_qos_2(lost, Stop::Kill)? else {
             return Ok(());
         };
         expect_unknown(&restart.publish(KEPT, Qos::ExactlyOnce)?)?;
@@ -100,12 +100,23 @@ struct Restart {
 impl Restart {
     /// None where mosquitto is not installed. A subscriber, which is away, has a session there.
     fn at(lost: Lost, how: Stop) -> Result<Option<Self>> {
+        Self::behind(lost, 0, how)
+    }
+
+    /// For a QoS 2 message of a kept session, whose packet id is freed before it is sent: by a PUBREL and a PUBCOMP that are
+    /// not its own.
+    fn of_kept_qos_2(lost: Lost, how: Stop) -> Result<Option<Self>> {
+        let earlier = usize::from(matches!(lost, Lost::Pubrel | Lost::Pubcomp));
+        Self::behind(lost, earlier, how)
+    }
+
+    fn behind(lost: Lost, earlier: usize, how: Stop) -> Result<Option<Self>> {
         if !Kind::Mosquitto.is_here() {
             return Ok(None);
         }
         let broker = Arc::new(Restartable::start()?);
         let restarted = broker.clone();
-        let interceptor = Interceptor::start(broker.address(), lost, move || {
+        let interceptor = Interceptor::start(broker.address(), lost, earlier, move || {
             restarted
                 .stop(how)
                 .and_then(|()| restarted.resume())

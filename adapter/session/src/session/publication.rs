@@ -26,6 +26,8 @@ pub(super) struct Publication {
     pub(super) confirmation: Option<u64>,
     /// Where in the output the PUBREL ends that frees its packet id before it is sent.
     pub(super) release: Option<u64>,
+    /// Whether the ping behind that was answered.
+    pub(super) is_ponged: bool,
     /// Whether its packet id was freed so, on this connection.
     pub(super) is_released: bool,
     /// How often in a row a broker closed the connection when it was to free the packet id.
@@ -85,6 +87,7 @@ impl Publication {
             },
             confirmation: None,
             release: None,
+            is_ponged: false,
             is_released: false,
             refusals: 0,
             is_confirmed: false,
@@ -148,6 +151,7 @@ impl Publication {
 
     /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
     pub(super) fn lost(&mut self, is_accepted: bool) {
+        self.is_ponged = false;
         self.is_released = false;
         self.has_left_early = false;
         self.is_asked_again = false;

@@ -12,17 +12,20 @@
 //! drop                                                drops the connection opened last
 //! forget                                              never drops the connection opened last
 //! exit                                                ends the guest at once, dropping nothing
+//! trap                                                traps, dropping nothing
 //! sleep MILLISECONDS
 //! env NAME                                            prints an environment variable
 //! variable NAME                                       prints what Spin's variables interface says
 //! ```
 //!
-//! CONTENT is `empty`, `text:WORD`, `size:BYTES`, or `mixed:BYTES`, which is of another size up to BYTES each time.
+//! CONTENT is `empty`, `text:WORD`, `size:BYTES`, `mixed:BYTES`, which is of another size up to BYTES each time, or `numbered`:
+//! how many were published before it, in decimal.
 //!
 //! A line of the output is `MILLISECONDS ok`, `MILLISECONDS value TEXT`, `MILLISECONDS error VARIANT TEXT`, or `0 skipped` for a command that needs
 //! a connection where none is open, and for an environment variable that is not there.
 
 use std::{
+    borrow::Cow,
     env, mem, process, thread,
     time::{Duration, Instant},
 };
@@ -85,7 +88,7 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
             let Some(connection) = connections.last() else {
                 return Outcome::Skipped;
             };
-            connection.publish(topic, Content::new(content).of(0), level(qos))
+            connection.publish(topic, &Content::new(content).of(0), level(qos))
         }
         ["publish-many", count, topic, qos, content] => {
             let Some(connection) = connections.last() else {
@@ -93,14 +96,14 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
             };
             let (qos, content) = (level(qos), Content::new(content));
             return many(number(count), |index| {
-                connection.publish(topic, content.of(index), qos)
+                connection.publish(topic, &content.of(index), qos)
             });
         }
         ["reopen-many", count, address, topic, qos, content] => {
             let (qos, content) = (level(qos), Content::new(content));
             return many(number(count), |index| {
                 let connection = Connection::open(address, "", "", 30)?;
-                connection.publish(topic, content.of(index), qos)
+                connection.publish(topic, &content.of(index), qos)
             });
         }
         ["drop"] => match connections.pop() {
@@ -120,6 +123,10 @@ fn perform(words: &[&str], connections: &mut Vec<Connection>) -> Outcome {
         ["exit"] => {
             println!("0 ok");
             process::exit(0);
+        }
+        ["trap"] => {
+            println!("0 ok");
+            process::abort();
         }
         ["env", name] => match env::var(name) {
             Ok(value) => return Outcome::Value(value),
@@ -160,31 +167,37 @@ fn level(qos: &str) -> Qos {
     }
 }
 
-/// What is published: these bytes, or the beginning of them.
-struct Content {
-    bytes: Vec<u8>,
-    is_mixed: bool,
+/// What is published.
+enum Content {
+    /// These bytes.
+    Same(Vec<u8>),
+    /// The beginning of them.
+    Mixed(Vec<u8>),
+    Numbered,
 }
 
 impl Content {
     fn new(word: &str) -> Self {
-        let (bytes, is_mixed) = match word.split_once(':') {
-            None if word == "empty" => (Vec::new(), false),
-            Some(("text", text)) => (text.as_bytes().to_vec(), false),
-            Some(("size", size)) => (payload::of_size(number(size) as usize), false),
-            Some(("mixed", size)) => (payload::of_size(number(size) as usize), true),
+        match word.split_once(':') {
+            None if word == "empty" => Self::Same(Vec::new()),
+            None if word == "numbered" => Self::Numbered,
+            Some(("text", text)) => Self::Same(text.as_bytes().to_vec()),
+            Some(("size", size)) => Self::Same(payload::of_size(number(size) as usize)),
+            Some(("mixed", size)) => Self::Mixed(payload::of_size(number(size) as usize)),
             _ => panic!("no such payload: {word}"),
-        };
-        Self { bytes, is_mixed }
+        }
     }
 
     /// The payload of the publication at `index`. Mixed sizes go up and down, and come around after 1,009.
-    fn of(&self, index: u64) -> &[u8] {
-        let length = match self.is_mixed {
-            true => self.bytes.len() * (index as usize * 577 % 1009) / 1008,
-            false => self.bytes.len(),
-        };
-        &self.bytes[..length]
+    fn of(&self, index: u64) -> Cow<'_, [u8]> {
+        match self {
+            Self::Same(bytes) => Cow::Borrowed(bytes),
+            Self::Mixed(bytes) => {
+                let length = bytes.len() * (index as usize * 577 % 1009) / 1008;
+                Cow::Borrowed(&bytes[..length])
+            }
+            Self::Numbered => Cow::Owned(index.to_string().into_bytes()),
+        }
     }
 }
 

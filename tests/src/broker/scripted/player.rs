@@ -88,16 +88,8 @@ impl Player {
             }
             Step::Wait(time) => thread::sleep(*time),
             Step::Bytewise => self.is_bytewise = true,
-            Step::Behave => loop {
-                match self.next()? {
-                    Input::End(end) => return Ok(Some(end)),
-                    Input::Packet(packet) => {
-                        if let Some(end) = self.send(&packet::answer(&packet))? {
-                            return Ok(Some(end));
-                        }
-                    }
-                }
-            },
+            Step::BehaveUntil(kind) => return self.behave(Some(*kind)),
+            Step::Behave => return self.behave(None),
             Step::Close => self.stream.shutdown(Shutdown::Write)?,
             Step::Reset => {
                 sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?;
@@ -105,6 +97,21 @@ impl Player {
             }
         }
         Ok(None)
+    }
+
+    /// Answers packets up to one of the kind `until`. Returns how the connection ended, if it did.
+    fn behave(&mut self, until: Option<PacketKind>) -> Result<Option<End>> {
+        loop {
+            match self.next()? {
+                Input::End(end) => return Ok(Some(end)),
+                Input::Packet(packet) if Some(packet.kind()) == until => return Ok(None),
+                Input::Packet(packet) => {
+                    if let Some(end) = self.send(&packet::answer(&packet))? {
+                        return Ok(Some(end));
+                    }
+                }
+            }
+        }
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<Option<End>> {

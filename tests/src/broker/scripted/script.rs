@@ -24,6 +24,8 @@ pub enum Step {
     Wait(Duration),
     /// Sends all that follows one byte at a time.
     Bytewise,
+    /// Answers every packet as a good broker does, until one of this kind comes, which it does not answer.
+    BehaveUntil(PacketKind),
     /// Answers every packet as a good broker does, until the client closes.
     Behave,
     /// Closes the broker's half (FIN).
@@ -81,6 +83,11 @@ impl Script {
     /// Adds [`Step::Reply`] with what a good broker answers.
     pub fn acknowledge(self, kind: PacketKind) -> Self {
         self.reply(kind, packet::answer)
+    }
+
+    /// Adds [`Step::BehaveUntil`].
+    pub fn behave_until(self, kind: PacketKind) -> Self {
+        self.then(Step::BehaveUntil(kind))
     }
 
     /// Adds [`Step::Wait`].

@@ -164,6 +164,11 @@ impl Case {
         cases
     }
 
+    /// Whether the packet id of the message is freed before it is sent, by PUBREL and PINGREQ.
+    pub fn is_released_first(&self) -> bool {
+        self.is_kept && self.qos == Qos::ExactlyOnce
+    }
+
     /// Whether the connection is lost by the fault.
     pub fn is_lost(&self) -> bool {
         matches!(self.fault, Fault::Fin | Fault::Rst)
@@ -186,7 +191,11 @@ impl Case {
                     || self.point == Point::Pubrel
             }
             Fault::Bytewise => self.point < Point::Puback || self.point == Point::Pubrel,
-            Fault::Merged => self.point == Point::Connect && self.qos != Qos::AtMostOnce,
+            Fault::Merged => {
+                self.point == Point::Connect
+                    && self.qos != Qos::AtMostOnce
+                    && !self.is_released_first()
+            }
         };
         let is_second_of_use = match self.second {
             Second::Behaves => true,
@@ -227,6 +236,13 @@ impl Case {
         if self.connection == Connection::Reused {
             script = script.receive(Publish).acknowledge(Publish);
         }
+        if self.is_released_first() && self.point != Point::Idle {
+            script = script
+                .receive(PubRel)
+                .acknowledge(PubRel)
+                .receive(PingReq)
+                .acknowledge(PingReq);
+        }
         match self.point {
             Point::Accept | Point::Connect | Point::HalfConnack | Point::Connack | Point::Idle => {
                 script
@@ -244,20 +260,26 @@ impl Case {
     /// The exchange of one message.
     fn complete(&self, script: Script) -> Script {
         match self.qos {
-            // A ping follows the first of a connection, and a further one unless it is large.
-            Qos::AtMostOnce if self.connection == Connection::Fresh || self.payload < LARGE => {
-                script
-                    .receive(Publish)
-                    .receive(PingReq)
-                    .acknowledge(PingReq)
-            }
+            // A ping follows the first of a connection, and each of a kept session.
+            Qos::AtMostOnce if self.connection == Connection::Fresh || self.is_kept => script
+                .receive(Publish)
+                .receive(PingReq)
+                .acknowledge(PingReq),
             Qos::AtMostOnce => script.receive(Publish),
             Qos::AtLeastOnce => script.receive(Publish).acknowledge(Publish),
-            Qos::ExactlyOnce => script
-                .receive(Publish)
-                .acknowledge(Publish)
-                .receive(PubRel)
-                .acknowledge(PubRel),
+            Qos::ExactlyOnce => {
+                let script = script
+                    .receive(Publish)
+                    .acknowledge(Publish)
+                    .receive(PubRel)
+                    .acknowledge(PubRel);
+                if self.is_kept {
+                    // For the packet id of the next message.
+                    script.receive(PubRel).acknowledge(PubRel)
+                } else {
+                    script
+                }
+            }
         }
     }
 

@@ -57,7 +57,14 @@ fn progress(case: &Case) -> Vec<Progress> {
     use Progress::{Before, Behind, Done, Unaccepted, Within};
     // A message that is not large leaves at once, with the CONNECT of a fresh connection.
     let is_large = case.payload == LARGE;
+    let is_released = case.is_released_first();
     match case.point {
+        // Until its packet id is free, nothing of it is sent.
+        Point::Accept | Point::Connect | Point::HalfConnack | Point::Idle if is_released => {
+            vec![Before]
+        }
+        Point::Connack if is_released && is_large => vec![Before, Within, Behind],
+        Point::Connack if is_released => vec![Before, Behind],
         Point::Accept if is_large => vec![Before, Within, Unaccepted],
         Point::Accept => vec![Before, Unaccepted],
         Point::Connect | Point::HalfConnack if is_large => vec![Within, Unaccepted],
@@ -81,7 +88,7 @@ fn progress(case: &Case) -> Vec<Progress> {
 
 /// Whether nobody answers the message.
 pub fn is_unanswerable(case: &Case) -> bool {
-    case.qos == Qos::AtMostOnce && case.connection == Connection::Reused
+    case.qos == Qos::AtMostOnce && case.connection == Connection::Reused && !case.is_kept
 }
 
 /// The broker reads all, and says nothing.
@@ -90,6 +97,7 @@ fn unanswered(case: &Case, progress: Progress) -> Verdict {
         Progress::Done => Ok,
         // Before it, on an idle connection, which was accepted.
         _ if is_unanswerable(case) => Ok,
+        Progress::Before if case.is_released_first() => NotDelivered,
         _ => Unknown,
     }
 }
@@ -137,7 +145,7 @@ fn sent_anew(case: &Case) -> Vec<Verdict> {
     }
 }
 
-/// At QoS 1, what may have been delivered is sent again, once.
+/// At QoS 1, what may have been delivered is sent again.
 fn sent_again(case: &Case) -> Verdict {
     match case.second {
         Second::Behaves | Second::Forgets => Ok,

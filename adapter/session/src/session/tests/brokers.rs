@@ -221,6 +221,14 @@ fn a_broker_that_answers_neither_pubrel_nor_ping() {
     assert_eq!(sent(&mut session, at(1)), [0x62, 2, 0, 1, 0xc0, 0]);
     session.handle_timeout(at(2), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x34\x06\0\x01t\0\x01m");
+
+    // Or late.
+    session.receive(&[0x70, 2, 0, 1, 0xd0, 0], at(3), || 0);
+    assert_eq!(session.transmit(), b"");
+    session.receive(&[0x50, 2, 0, 1], at(3), || 0);
+    assert!(sent(&mut session, at(3)).starts_with(&[0x62, 2, 0, 1]));
+    session.receive(&[0x70, 2, 0, 1], at(3), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
 }
 
 /// Said in MQTT 5 alone, and by some brokers in 3.1.1: the connection is lost, no promise broken.

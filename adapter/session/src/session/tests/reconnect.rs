@@ -463,7 +463,13 @@ fn a_message_given_up_is_released() {
 fn a_packet_id_is_free_before_qos_2_uses_it() {
     let publish = b"\x34\x06\0\x01t\0\x01m";
     // By either answer: some brokers say nothing to a PUBREL of an id that is free already.
-    for answers in [&[PUBCOMP_1, PINGRESP][..], &[PINGRESP], &[PUBCOMP_1]] {
+    let orders: [&[&[u8]]; 4] = [
+        &[PUBCOMP_1, PINGRESP],
+        &[PINGRESP, PUBCOMP_1],
+        &[PINGRESP],
+        &[PUBCOMP_1],
+    ];
+    for answers in orders {
         for connack in [CONNACK, SESSION_PRESENT] {
             let mut session = online(kept());
             session
@@ -480,27 +486,28 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
             session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             assert_eq!(session.transmit(), b"");
             session.receive(&answers.concat(), at(0), || 0);
+            if answers == [PINGRESP] {
+                // A broker that handles both at once may not be through with the first.
+                assert_eq!(session.transmit(), b"");
+                assert_eq!(session.timeout(), Some(millis(100)));
+                session.handle_timeout(millis(100), || 0);
+            }
             assert_eq!(sent(&mut session, at(0)), publish);
             session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             let pubrels = sent(&mut session, at(0));
             session.receive(PUBCOMP_1, at(0), || 0);
             assert_eq!(session.poll(), Some(Event::Published));
 
-            // The next one's was freed with it, if there is anybody to leave one.
+            // The next one's was freed with it.
             session
                 .publish(topic(), b"m".to_vec(), Qos::ExactlyOnce, at(0))
                 .unwrap();
             let next = b"\x34\x06\0\x01t\0\x02m";
-            if connack == CONNACK {
-                assert_eq!(pubrels, [0x62, 2, 0, 1]);
-                assert_eq!(sent(&mut session, at(0)), next);
-            } else {
-                assert_eq!(pubrels, [0x62, 2, 0, 1, 0x62, 2, 0, 2]);
-                // Not before the broker's answer.
-                assert_eq!(sent(&mut session, at(0)), [0x62, 2, 0, 2, 0xc0, 0]);
-                session.receive(&[0x70, 2, 0, 2], at(0), || 0);
-                assert_eq!(sent(&mut session, at(0)), next);
-            }
+            assert_eq!(pubrels, [0x62, 2, 0, 1, 0x62, 2, 0, 2]);
+            // Not before the broker's answer.
+            assert_eq!(sent(&mut session, at(0)), [0x62, 2, 0, 2, 0xc0, 0]);
+            session.receive(&[0x70, 2, 0, 2], at(0), || 0);
+            assert_eq!(sent(&mut session, at(0)), next);
         }
     }
 }
@@ -751,7 +758,9 @@ fn memory_of_messages_given_up_is_bounded() {
         let now = at(100 * round);
         session.connected(now);
         sent(&mut session, now);
-        session.receive(&[SESSION_PRESENT, PINGRESP].concat(), now, || 0);
+        let [.., high, low] = (round + 1).to_be_bytes();
+        let pubcomp = [0x70, 2, high, low];
+        session.receive(&[SESSION_PRESENT, &pubcomp].concat(), now, || 0);
         sent(&mut session, now);
         session.handle_timeout(at(100 * round + 20), || 0);
         assert_eq!(fate(&mut session), Fate::Unknown);
