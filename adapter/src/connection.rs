@@ -7,7 +7,7 @@ use wasi::random::random::get_random_u64;
 use crate::{
     client_id,
     error::{OpenError, PublishError},
-    linger,
+    known, linger,
     network::Wasi,
     permissions, pool,
     settings::Settings,
@@ -70,13 +70,16 @@ impl Connection {
         if !Slot::is_left() {
             return Err(OpenError::TooManyConnections);
         }
-        let options = ConnectOptions::new(
+        let mut options = ConnectOptions::new(
             &address,
             client_id::unique,
             get_random_u64,
             credentials,
             keep_alive_secs,
         );
+        if let Some(habits) = known::habits(&address.location()) {
+            options.habits = habits;
+        }
         let client = Client::connect(Wasi, address, options)
             .map_err(|unreachable| OpenError::Unreachable(unreachable.reason))?;
         Ok(Self {
@@ -96,7 +99,9 @@ impl Connection {
         let dropped = mqtt_session::PublishError::Ended(Failure::Disconnected);
         let client = self.client.as_mut();
         let client = client.ok_or(mqtt_client::PublishError::Refused(dropped))?;
-        Ok(client.publish(topic, payload, qos)?)
+        let result = client.publish(topic, payload, qos);
+        known::learn(|| client.location(), client.habits());
+        Ok(result?)
     }
 }
 

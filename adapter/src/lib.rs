@@ -6,7 +6,8 @@
 //!   permissions; the checks and the protocol;
 //! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
 //! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
-//! - [`connection`] is what the guest holds, and [`pool`] keeps what it will hold again;
+//! - [`connection`] is what the guest holds, [`pool`] keeps what it will hold again, and [`known`] what was
+//!   found out of brokers;
 //! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
 //! - [`allocator`] is the heap;
 //! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
@@ -40,6 +41,7 @@ mod client_id;
 mod connection;
 mod environment;
 mod error;
+mod known;
 mod linger;
 mod network;
 mod permissions;

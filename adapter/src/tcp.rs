@@ -274,6 +274,9 @@ fn reason(error: ErrorCode) -> String {
             "the host allows no connection to it (wasmtime: -Sinherit-network)".into()
         }
         ErrorCode::Timeout => "no answer in time".into(),
+        ErrorCode::NewSocketLimit => {
+            "the host has no file descriptor left for it (ulimit -n)".into()
+        }
         error => words(error),
     }
 }

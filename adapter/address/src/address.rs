@@ -37,6 +37,8 @@ pub struct Address {
     pub connect_timeout: Duration,
     /// `ack_timeout_secs`, our own key: how long a publish waits for the broker; 1 s to an hour, 20 s unless given.
     pub ack_timeout: Duration,
+    /// `early_publish`, our own key: whether the first message may leave before the broker's CONNACK; true unless given.
+    pub early_publish: bool,
     /// `max_incoming_packet_size_bytes`: the largest packet, without its fixed header, that the broker may send; MQTT's limit
     /// unless given. Spin's is 10,240; here a packet from a broker takes no memory, so that no limit is needed.
     pub max_incoming_packet_size: usize,
@@ -164,6 +166,7 @@ impl FromStr for Address {
             password: query::decode(password, false).ok_or(AddressError::UserInfo)?,
             client_id: None,
             clean_session: true,
+            early_publish: true,
             connect_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(20),
             max_incoming_packet_size: usize::MAX,

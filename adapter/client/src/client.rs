@@ -1,8 +1,8 @@
 use core::time::Duration;
 
 use mqtt_session::{
-    Address, ConnectOptions, Event, Failure, Fate, Instant, PublishError as Refused, Qos, Session,
-    Topic,
+    Address, ConnectOptions, Event, Failure, Fate, Habits, Instant, PublishError as Refused, Qos,
+    Session, Topic,
 };
 
 use crate::{Closed, Network, Ready, Stream, Unreachable};
@@ -115,7 +115,10 @@ impl<N: Network> Client<N> {
             self.write();
             let event = self.session.poll().or_else(|| {
                 let now = self.now();
-                self.session.handle_timeout(now);
+                let Self {
+                    session, network, ..
+                } = self;
+                session.handle_timeout(now, || network.random());
                 self.session.poll()
             });
             match event {
@@ -210,7 +213,10 @@ impl<N: Network> Client<N> {
         match self.stream.as_ref().map_or(Err(Closed), Stream::read) {
             Ok(bytes) => {
                 let now = self.now();
-                self.session.receive(&bytes, now);
+                let Self {
+                    session, network, ..
+                } = self;
+                session.receive(&bytes, now, || network.random());
                 true
             }
             Err(Closed) => {
@@ -274,6 +280,16 @@ impl<N: Network> Client<N> {
     /// Whether there is something to write, or a flush that matters is not through.
     fn is_writing(&self) -> bool {
         !self.session.transmit().is_empty() || (self.flushing && self.session.awaits_flush())
+    }
+
+    /// The broker's scheme, host and port.
+    pub fn location(&self) -> String {
+        self.address.location()
+    }
+
+    /// What was found out of the broker so far.
+    pub fn habits(&self) -> Habits {
+        self.session.habits()
     }
 
     /// Whether there is a connection, and nothing on its way over it.

@@ -6,7 +6,7 @@ use mqttbytes::{
     v4::{self, ConnAck, Connect, ConnectReturnCode, Login, PubAck, Publish},
 };
 
-use crate::{ConnectOptions, Qos, Refusal, Topic, Violation};
+use crate::{ConnectOptions, Protocol, Qos, Refusal, Topic, Violation};
 
 /// The largest remaining length that the fixed header can say (2.2.3).
 const MAX_REMAINING_LENGTH: usize = 268_435_455;
@@ -24,6 +24,10 @@ pub(crate) enum Packet {
     },
     Ack(Ack, u16),
     Pingresp,
+    /// Of MQTT 5, or of brokers that say it before they close.
+    Disconnect,
+    /// An answer to what a publisher never asks: some brokers subscribe their clients by themselves.
+    Suback,
 }
 
 /// The packets that are nothing but a kind and a packet id.
@@ -53,6 +57,8 @@ impl Packet {
             Self::Publish { .. } => Kind::Publish,
             Self::Ack(ack, _) => Kind::Ack(*ack),
             Self::Pingresp => Kind::Pingresp,
+            Self::Disconnect => Kind::Disconnect,
+            Self::Suback => Kind::Suback,
         };
         kind.name()
     }
@@ -73,6 +79,11 @@ impl Input {
         self.buffer.extend_from_slice(&bytes[skipped..]);
     }
 
+    /// What the broker speaks in place of MQTT, if its first bytes tell.
+    pub(crate) fn other_protocol(&self) -> Option<Protocol> {
+        Protocol::guess(&self.buffer)
+    }
+
     /// Takes off the first packet, or nothing if it is not there as a whole. Of a PUBLISH the payload is discarded as it
     /// comes, so that never more is kept than a topic, whatever length a packet claims.
     ///
@@ -83,12 +94,6 @@ impl Input {
             return Ok(None);
         };
         let kind = Kind::new(first).ok_or(Violation::FirstByte(first))?;
-        // Kinds of one length have one byte to say it.
-        if let (Some(expected), Some(&length)) = (kind.remaining_length(), self.buffer.get(1))
-            && expected != length
-        {
-            return Err(Violation::Length);
-        }
         let Some((length_bytes, remaining)) = remaining_length(&self.buffer)? else {
             return Ok(None);
         };
@@ -111,11 +116,15 @@ impl Input {
                 let packet_id = if first & 0b110 == 0 { 0 } else { 2 };
                 2 + topic + packet_id
             }
-            _ => remaining,
+            // With the reason code of MQTT 5, if there is one.
+            Kind::Ack(_) => remaining.clamp(2, 3),
+            Kind::Connack => 2,
+            Kind::Pingresp | Kind::Disconnect | Kind::Suback => 0,
         };
-        let unwanted = remaining
-            .checked_sub(wanted)
-            .ok_or(Violation::Malformed(kind.name()))?;
+        let unwanted = remaining.checked_sub(wanted).ok_or(match kind {
+            Kind::Publish => Violation::Malformed(kind.name()),
+            _ => Violation::Length,
+        })?;
         if self.buffer.len() < 1 + length_bytes + wanted {
             return Ok(None);
         }
@@ -126,19 +135,20 @@ impl Input {
 
         Ok(Some(match kind {
             Kind::Connack => {
-                // mqttbytes reads one of the flags and ignores the rest.
-                let flags = frame.get(2).copied().unwrap_or_default();
-                let connack = ConnAck::read(header, frame).map_err(|error| match error {
-                    Error::InvalidConnectReturnCode(code) => Violation::ReturnCode(code),
-                    error => malformed(error),
-                })?;
-                let refusal = refusal(connack.code);
-                if flags > 1 || (connack.session_present && refusal.is_some()) {
-                    return Err(Violation::ConnackFlags(flags));
-                }
-                Packet::Connack {
-                    session_present: connack.session_present,
-                    refusal,
+                // mqttbytes reads one of the flags, and ignores the rest as we do: what the packet says is plain.
+                match ConnAck::read(header, frame) {
+                    Ok(connack) => {
+                        let refusal = refusal(connack.code);
+                        Packet::Connack {
+                            session_present: connack.session_present && refusal.is_none(),
+                            refusal,
+                        }
+                    }
+                    Err(Error::InvalidConnectReturnCode(code)) => Packet::Connack {
+                        session_present: false,
+                        refusal: Some(Refusal::Other(code)),
+                    },
+                    Err(error) => return Err(malformed(error)),
                 }
             }
             Kind::Publish => {
@@ -148,10 +158,8 @@ impl Input {
                     QoS::AtLeastOnce => Qos::AtLeastOnce,
                     QoS::ExactlyOnce => Qos::ExactlyOnce,
                 };
-                // DUP must be 0 with QoS 0 [MQTT-3.3.1-2].
-                let dup = publish.dup && qos == Qos::AtMostOnce;
                 let topic = publish.topic;
-                if dup || topic.is_empty() || topic.contains(['\0', '+', '#']) {
+                if topic.is_empty() || topic.contains(['\0', '+', '#']) {
                     return Err(Violation::Malformed(kind.name()));
                 }
                 Packet::Publish {
@@ -160,11 +168,19 @@ impl Input {
                 }
             }
             Kind::Ack(ack) => {
+                // In MQTT 5, codes from here on say that the broker did not take the message.
+                let reason = frame.get(length_bytes + 3).copied().unwrap_or_default();
                 // All four are laid out alike, so that one reader serves them.
+                let header = FixedHeader::new(first, length_bytes, 2);
                 let packet_id = PubAck::read(header, frame).map_err(malformed)?.pkid;
+                if reason >= 0x80 {
+                    return Err(Violation::ReasonCode(ack.name(), reason));
+                }
                 Packet::Ack(ack, packet_id)
             }
             Kind::Pingresp => Packet::Pingresp,
+            Kind::Disconnect => Packet::Disconnect,
+            Kind::Suback => Packet::Suback,
         }))
     }
 }
@@ -191,6 +207,8 @@ enum Kind {
     Publish,
     Ack(Ack),
     Pingresp,
+    Disconnect,
+    Suback,
 }
 
 impl Kind {
@@ -205,17 +223,10 @@ impl Kind {
             0x62 => Self::Ack(Ack::Pubrel),
             0x70 => Self::Ack(Ack::Pubcomp),
             0xd0 => Self::Pingresp,
+            0xe0 => Self::Disconnect,
+            0x90 | 0xb0 => Self::Suback,
             _ => return None,
         })
-    }
-
-    /// The remaining length, of the kinds that have but one.
-    const fn remaining_length(self) -> Option<u8> {
-        match self {
-            Self::Connack | Self::Ack(_) => Some(2),
-            Self::Publish => None,
-            Self::Pingresp => Some(0),
-        }
     }
 
     const fn name(self) -> &'static str {
@@ -224,6 +235,8 @@ impl Kind {
             Self::Publish => "PUBLISH",
             Self::Ack(ack) => ack.name(),
             Self::Pingresp => "PINGRESP",
+            Self::Disconnect => "DISCONNECT",
+            Self::Suback => "SUBACK",
         }
     }
 }
@@ -428,13 +441,18 @@ mod tests {
             assert_eq!(decode_all(&[0x20, 2, 0, code]).unwrap(), [expected]);
             assert!(refusal.message().contains(&format!("(code {code})")));
         }
-        assert_eq!(decode_all(&[0x20, 2, 0, 6]), Err(Violation::ReturnCode(6)));
+        let other = Packet::Connack {
+            session_present: false,
+            refusal: Some(Other(6)),
+        };
+        assert_eq!(decode_all(&[0x20, 2, 0, 6]).unwrap(), [other]);
+        assert!(Other(6).message().contains("(code 6)"));
     }
 
     /// Only these first bytes can come from a broker to a publisher [MQTT-2.2.2-2]; mqttbytes looks at no flags.
     #[test]
     fn reserved_types_and_flags_are_refused() {
-        let known = [0x20, 0x40, 0x50, 0x62, 0x70, 0xd0];
+        let known = [0x20, 0x40, 0x50, 0x62, 0x70, 0x90, 0xb0, 0xd0, 0xe0];
         for first in 0..=u8::MAX {
             let publish = first >> 4 == 3 && first & 6 != 6;
             // Refused at once, before a length is there.
@@ -450,12 +468,10 @@ mod tests {
     #[test]
     fn wrong_lengths_are_refused_before_the_body_is_there() {
         for bytes in [
-            &[0x20, 3][..],
-            &[0x20, 0],
+            &[0x20, 0][..],
+            &[0x20, 1],
             &[0x40, 1],
-            &[0x40, 4],
-            &[0x62, 0x80],
-            &[0xd0, 1],
+            &[0x62, 0],
             &[0x30, 0xff, 0xff, 0xff, 0xff],
         ] {
             let result = decode_one(bytes, usize::MAX);
@@ -476,10 +492,9 @@ mod tests {
             &[0x30, 3, 0, 1, 0xff],
             &[0x30, 3, 0, 1, b'#'],
             &[0x30, 3, 0, 1, 0],
-            // No packet id, packet id 0, DUP with QoS 0.
+            // No packet id, packet id 0.
             &[0x32, 3, 0, 1, b't'],
             &[0x32, 5, 0, 1, b't', 0, 0],
-            &[0x38, 3, 0, 1, b't'],
         ] {
             let malformed = Err(Violation::Malformed("PUBLISH"));
             assert_eq!(decode_all(bytes), malformed, "{bytes:x?}");
@@ -513,12 +528,49 @@ mod tests {
         }
     }
 
+    /// What binds the broker only, and leaves the meaning plain.
     #[test]
-    fn connack_flags_are_checked() {
-        for (flags, code) in [(2, 0), (0x80, 0), (0xff, 0), (1, 5)] {
-            let violation = Err(Violation::ConnackFlags(flags));
-            assert_eq!(decode_all(&[0x20, 2, flags, code]), violation);
+    fn what_a_broker_may_not_send_is_taken_where_it_is_plain() {
+        let refused = Packet::Connack {
+            session_present: false,
+            refusal: Some(Refusal::NotAuthorized),
+        };
+        let publish = Packet::Publish {
+            qos: Qos::AtMostOnce,
+            packet_id: 0,
+        };
+        let puback = || Packet::Ack(Ack::Puback, 7);
+        let accepted = || Packet::Connack {
+            session_present: false,
+            refusal: None,
+        };
+        let cases: [(&[u8], Packet); 11] = [
+            // Reserved flags, session present in a refusal, the properties of MQTT 5.
+            (&[0x20, 2, 0xfe, 0], accepted()),
+            (&[0x20, 2, 1, 5], refused),
+            (&[0x20, 3, 0, 0, 0], accepted()),
+            // DUP at QoS 0.
+            (&[0x38, 3, 0, 1, b't'], publish),
+            // A reason code of MQTT 5, with and without properties.
+            (&[0x40, 3, 0, 7, 0], puback()),
+            (&[0x40, 4, 0, 7, 0x10, 0], puback()),
+            (&[0x40, 9, 0, 7, 0, 5, 1, 2, 3, 4, 5], puback()),
+            (&[0xd0, 3, 1, 2, 3], Packet::Pingresp),
+            (&[0xe0, 0], Packet::Disconnect),
+            (&[0xe0, 2, 0x8b, 0], Packet::Disconnect),
+            (&[0x90, 3, 0, 1, 0], Packet::Suback),
+        ];
+        for (bytes, packet) in cases {
+            // And what follows is not lost.
+            let bytes = [bytes, &[0xd0, 0]].concat();
+            assert_eq!(
+                decode_all(&bytes).unwrap(),
+                [packet, Packet::Pingresp],
+                "{bytes:x?}"
+            );
         }
+        let refusal = Err(Violation::ReasonCode("PUBACK", 0x87));
+        assert_eq!(decode_all(&[0x40, 3, 0, 7, 0x87]), refusal);
     }
 
     fn options(client_id: &str, credentials: Option<Credentials>) -> ConnectOptions {
@@ -530,6 +582,8 @@ mod tests {
             last_packet_id: 0,
             connect_timeout: Duration::from_secs(1),
             ack_timeout: Duration::from_secs(1),
+            habits: crate::Habits::default(),
+            is_tls_port: false,
             max_incoming_packet_size: 100,
             max_outgoing_packet_size: 100,
         }

@@ -78,8 +78,19 @@ pub enum Failure {
     Refused(Refusal),
     /// The connection was closed or reset while this was awaited.
     Closed(Awaited),
+    /// The same, before CONNACK, when some of the message had left already.
+    ClosedEarly {
+        /// Whether the port is the one for MQTT over TLS.
+        is_tls_port: bool,
+    },
+    /// The broker said DISCONNECT while this was awaited.
+    Dismissed(Awaited),
+    /// The broker did not read what had left before its CONNACK.
+    LostEarly,
     /// This did not come in time.
     TimedOut(Awaited),
+    /// This did not come in time, after some of the message had left before CONNACK.
+    TimedOutEarly(Awaited),
     /// The broker broke the protocol, and so the connection was closed [MQTT-4.8.0-1].
     Violation(Violation),
     /// The broker has forgotten a session that it was to keep, with a QoS 2 message half way [MQTT-3.2.2-3].
@@ -94,12 +105,34 @@ impl Failure {
         match self {
             Self::Unreachable(reason) => reason.clone(),
             Self::Refused(refusal) => {
-                ["the broker refused the connection: ", refusal.message()].concat()
+                ["the broker refused the connection: ", &refusal.message()].concat()
             }
             Self::Closed(Awaited::Connack) => {
                 "the connection was closed before the broker answered CONNECT (some brokers answer a wrong user name, \
                  password or client id so)"
                     .into()
+            }
+            Self::ClosedEarly { is_tls_port } => [
+                "the connection was closed before the broker answered CONNECT: ",
+                if *is_tls_port {
+                    "port 8883 is the one for TLS (mqtts://); "
+                } else {
+                    ""
+                },
+                "the broker may take nothing before its answer (early_publish=false in the address; the next message waits \
+                 for it), or not like the user name, password or client id",
+            ]
+            .concat(),
+            Self::LostEarly => {
+                "the broker lost what was sent before its CONNACK (early_publish=false in the address; the next message \
+                 waits for it)"
+                    .into()
+            }
+            Self::Dismissed(Awaited::Publish) => {
+                "the broker ended the connection by DISCONNECT".into()
+            }
+            Self::Dismissed(awaited) => {
+                ["the broker ended the connection by DISCONNECT, before ", awaited.name()].concat()
             }
             Self::Closed(Awaited::Publish) => "the broker closed the connection".into(),
             Self::Closed(awaited) => ["the connection was lost before ", awaited.name()].concat(),
@@ -109,8 +142,16 @@ impl Failure {
             Self::TimedOut(awaited) => {
                 ["no ", awaited.name(), " in time (ack_timeout_secs)"].concat()
             }
+            Self::TimedOutEarly(awaited) => [
+                "no ",
+                awaited.name(),
+                " in time (ack_timeout_secs); the broker may take nothing before its CONNACK (early_publish=false in the \
+                 address; the next message waits for it)",
+            ]
+            .concat(),
             Self::Violation(violation) => [
                 match violation {
+                    Violation::Protocol(_) => "this is no MQTT broker",
                     // [MQTT-4.8.0-2]
                     Violation::TooLarge(_) | Violation::Flood => "the broker exceeded a limit of ours",
                     _ => "the broker broke the protocol",
@@ -174,18 +215,29 @@ pub enum Refusal {
     BadCredentials,
     /// 5: the client may not connect.
     NotAuthorized,
+    /// A code that MQTT 3.1.1 does not have.
+    Other(u8),
 }
 
 impl Refusal {
     /// The reason in words, with its code.
-    pub const fn message(self) -> &'static str {
+    pub fn message(self) -> String {
         match self {
+            Self::Other(code) => {
+                return [
+                    "for a reason that MQTT 3.1.1 does not have (code ",
+                    &decimal(code.into()),
+                    ")",
+                ]
+                .concat();
+            }
             Self::ProtocolVersion => "it does not speak MQTT 3.1.1 (code 1)",
             Self::ClientId => "it does not allow this client id (code 2)",
             Self::Unavailable => "its MQTT service is unavailable (code 3)",
             Self::BadCredentials => "bad user name or password (code 4)",
             Self::NotAuthorized => "not authorized (code 5)",
         }
+        .into()
     }
 }
 
@@ -198,18 +250,61 @@ pub enum Violation {
     Length,
     /// A packet larger than `max_incoming_packet_size_bytes`.
     TooLarge(usize),
-    /// A CONNACK with a reserved return code.
-    ReturnCode(u8),
-    /// A CONNACK with reserved flags, or session present where there can be none [MQTT-3.2.2-1] [MQTT-3.2.2-4].
-    ConnackFlags(u8),
     /// A packet that cannot come in this state, such as a second CONNACK, or anything before the first [MQTT-3.2.0-1].
     Unexpected(&'static str),
-    /// An acknowledgement of a packet id that is not in flight.
-    PacketId(&'static str, u16),
+    /// An acknowledgement of the packet id 0, which no message has [MQTT-2.3.1-1].
+    NoPacketId(&'static str),
+    /// PUBACK for a message of QoS 2.
+    NoQos2,
+    /// An acknowledgement that says, in MQTT 5's way, that the broker did not take the message.
+    ReasonCode(&'static str, u8),
+    /// In place of CONNACK, the first bytes of another protocol.
+    Protocol(Protocol),
     /// Messages without end, and no acknowledgement of them taken.
     Flood,
     /// Content that cannot be decoded, such as a topic that is not UTF-8 [MQTT-1.5.3-1].
     Malformed(&'static str),
+}
+
+/// What a server speaks that does not answer CONNECT in MQTT, as its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// An alert or a handshake of TLS.
+    Tls,
+    /// `HTTP/…`
+    Http,
+    /// `220 …`, as SMTP and FTP servers greet.
+    Smtp,
+    /// `SSH-…`
+    Ssh,
+}
+
+impl Protocol {
+    /// The protocol of which `bytes` are the first, if that can be told.
+    pub(crate) fn guess(bytes: &[u8]) -> Option<Self> {
+        Some(match bytes {
+            [0x15 | 0x16, 3, ..] => Self::Tls,
+            [b'H', b'T', ..] => Self::Http,
+            [b'2', b'2', b'0', ..] => Self::Smtp,
+            [b'S', b'S', ..] => Self::Ssh,
+            _ => return None,
+        })
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Tls => "the port speaks TLS, so the address must begin with mqtts://",
+            Self::Http => "the port speaks HTTP",
+            Self::Smtp => "the port greets like SMTP or FTP",
+            Self::Ssh => "the port speaks SSH",
+        }
+    }
+}
+
+/// `byte` as `0x2f`.
+fn hex(byte: u8) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
+    String::from_iter(['0', 'x', digit(byte >> 4), digit(byte & 0xf)])
 }
 
 impl Violation {
@@ -217,13 +312,7 @@ impl Violation {
     pub fn message(self) -> String {
         let number = |number: usize| decimal(number as u64);
         match self {
-            Self::FirstByte(byte) => {
-                let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
-                let mut message = String::from("a packet that begins with the byte 0x");
-                message.push(digit(byte >> 4));
-                message.push(digit(byte & 0xf));
-                message
-            }
+            Self::FirstByte(byte) => ["a packet that begins with the byte ", &hex(byte)].concat(),
             Self::Length => "a packet with a malformed length".into(),
             Self::TooLarge(bytes) => [
                 "a packet of ",
@@ -231,25 +320,20 @@ impl Violation {
                 " bytes (max_incoming_packet_size_bytes)",
             ]
             .concat(),
-            Self::ReturnCode(code) => [
-                "a CONNACK with the reserved return code ",
-                &number(code.into()),
-            ]
-            .concat(),
-            Self::ConnackFlags(1) => {
-                "a CONNACK with session present where there can be none".into()
-            }
-            Self::ConnackFlags(flags) => {
-                ["a CONNACK with the reserved flags ", &number(flags.into())].concat()
-            }
             Self::Unexpected(packet) => ["an unexpected ", packet].concat(),
-            Self::PacketId(packet, id) => [
+            Self::NoPacketId(packet) => [packet, " without a packet id"].concat(),
+            Self::NoQos2 => {
+                "PUBACK for a message of QoS 2, which this broker seems not to have (use QoS 1)"
+                    .into()
+            }
+            Self::ReasonCode(packet, code) => [
                 packet,
-                " for the packet id ",
-                &number(id.into()),
-                ", which does not await it",
+                " with the reason code ",
+                &hex(code),
+                " of MQTT 5: the broker did not take the message",
             ]
             .concat(),
+            Self::Protocol(protocol) => protocol.message().into(),
             Self::Flood => "messages without end".into(),
             Self::Malformed(packet) => ["a malformed ", packet].concat(),
         }

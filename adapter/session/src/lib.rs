@@ -19,10 +19,10 @@ mod session;
 mod time;
 mod topic;
 
-pub use error::{Awaited, Failure, Fate, PublishError, Refusal, Violation};
+pub use error::{Awaited, Failure, Fate, Protocol, PublishError, Refusal, Violation};
 use mqtt_address::text;
 pub use mqtt_address::{Address, AddressError, Host, Scheme};
 pub use options::{ConnectOptions, Credentials, CredentialsError};
-pub use session::{Event, Qos, Session};
+pub use session::{Early, Event, Habits, Qos, Session};
 pub use time::Instant;
 pub use topic::{Topic, TopicError};

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use crate::{
-    Address,
+    Address, Early, Habits,
     text::{display_message, is_risky},
 };
 
@@ -23,6 +23,10 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long a publish may take, but for a second more for each 64 KiB of its payload.
     pub ack_timeout: Duration,
+    /// What is known of the broker.
+    pub habits: Habits,
+    /// Whether the port is the one for MQTT over TLS.
+    pub is_tls_port: bool,
     /// The largest packet, without its fixed header, that the broker may send, in bytes.
     pub max_incoming_packet_size: usize,
     /// The largest packet, all of it, that a publish may make, in bytes.
@@ -53,6 +57,15 @@ impl ConnectOptions {
             },
             connect_timeout: address.connect_timeout,
             ack_timeout: address.ack_timeout,
+            habits: Habits {
+                early: if address.early_publish {
+                    Early::Unknown
+                } else {
+                    Early::Refused
+                },
+                ..Habits::default()
+            },
+            is_tls_port: address.port == 8883,
             max_incoming_packet_size: address.max_incoming_packet_size,
             max_outgoing_packet_size: address.max_outgoing_packet_size,
         }

@@ -32,6 +32,11 @@ impl Output {
         self.taken + (self.head.len() + self.body.len() + self.tail.len()) as u64
     }
 
+    /// Whether all was taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending().is_empty()
+    }
+
     /// Where to write a control packet.
     pub(crate) fn control(&mut self) -> &mut BytesMut {
         if self.body.is_empty() {

@@ -25,6 +25,36 @@ pub enum Qos {
     ExactlyOnce = 2,
 }
 
+/// What was found out of a broker. It holds for all its connections, and for other sessions with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// Whether it takes what is sent before its CONNACK.
+    pub early: Early,
+    /// Whether it answers PINGREQ [MQTT-3.12.4-1]; some bridges and small brokers do not.
+    pub answers_pings: bool,
+}
+
+/// Whether a broker takes what a client sends before CONNACK, as it may (3.1.4, non-normative comment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// Nobody has tried; so it is tried.
+    Unknown,
+    /// It has answered a message that was sent so.
+    Taken,
+    /// It has not, or somebody says so: nothing is sent before CONNACK.
+    Refused,
+}
+
+impl Default for Habits {
+    /// What a broker is taken for that nothing is known of.
+    fn default() -> Self {
+        Self {
+            early: Early::Unknown,
+            answers_pings: true,
+        }
+    }
+}
+
 /// How many bytes of answers we keep for a broker that sends messages but takes nothing.
 const MAX_UNSENT_REPLIES: u64 = 64 * 1024;
 
@@ -44,6 +74,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// says, for the network may have slowed down.
 const ANSWER: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// The same for the answer to a PUBREL, once the ping behind it was answered.
+const GRACE: Duration = Duration::from_millis(100);
 const ROUND_TRIPS: u32 = 4;
 
 /// The longest farewell.
@@ -114,6 +147,11 @@ pub struct Session {
     is_talkative: bool,
     /// A packet id that PUBREL was sent for ahead of its use, and whether the broker has answered that.
     prepared: Option<(u16, bool)>,
+    /// Whether a message was published on this connection.
+    has_published: bool,
+    /// Whether nothing more is to be sent on this connection, which has a question that will have no answer.
+    is_spent: bool,
+    habits: Habits,
     /// Whether a broker has accepted us before.
     was_accepted: bool,
     /// The time from CONNECT to CONNACK, of the last connection that had both.
@@ -158,7 +196,6 @@ impl Session {
     pub fn new(options: ConnectOptions) -> Self {
         Self {
             last_packet_id: options.last_packet_id,
-            options,
             phase: Phase::Offline,
             output: Output::default(),
             flushed: 0,
@@ -171,8 +208,12 @@ impl Session {
             pings: 0,
             is_talkative: false,
             prepared: None,
+            has_published: false,
+            is_spent: false,
+            habits: options.habits,
             was_accepted: false,
             round_trip: Duration::ZERO,
+            options,
         }
     }
 
@@ -214,8 +255,13 @@ impl Session {
                 self.phase = Phase::Offline;
                 return Err(error);
             }
-            Phase::Connected if self.is_stale(now) => self.leave(Phase::Offline),
+            Phase::Connected if self.is_spent || self.is_stale(now) => self.leave(Phase::Offline),
             _ => {}
+        }
+        let is_silent = now > self.last_received + SILENCE;
+        let is_idle = is_silent && now > self.last_sent + SILENCE;
+        if matches!(self.phase, Phase::Connected) && is_idle && !self.habits.answers_pings {
+            self.leave(Phase::Offline);
         }
 
         let packet_id = self.next_packet_id();
@@ -223,13 +269,9 @@ impl Session {
         let payload = Bytes::from(payload);
         let mut publication =
             Publication::new(topic, payload, qos, length, packet_id, now, timeout);
-        if matches!(self.phase, Phase::Connected) && now > self.last_received + SILENCE {
-            if now > self.last_sent + SILENCE {
-                let patience = ANSWER + self.round_trip * ROUND_TRIPS;
-                publication.sign_of_life = Some(now + patience);
-            } else {
-                publication.is_confirmed = true;
-            }
+        if matches!(self.phase, Phase::Connected) {
+            publication.sign_of_life = is_idle.then(|| now + self.patience());
+            publication.is_confirmed = is_silent;
         }
         self.publication = Some(publication);
         match self.phase {
@@ -288,15 +330,25 @@ impl Session {
         }
     }
 
-    /// Takes in bytes from the broker.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    /// Takes in bytes from the broker. `random` is as that of [`closed`](Self::closed), for a broker that says that it will.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant, random: impl FnOnce() -> u64) {
         if !self.is_connected() || bytes.is_empty() {
             return;
         }
         self.last_received = now;
         self.input.extend(bytes);
+        if !matches!(self.phase, Phase::Connected)
+            && let Some(protocol) = self.input.other_protocol()
+        {
+            return self.fail(Failure::Violation(Violation::Protocol(protocol)));
+        }
         let result = loop {
             match self.input.next(self.options.max_incoming_packet_size) {
+                Ok(Some(Packet::Disconnect)) => {
+                    self.complete();
+                    let loss = Failure::Dismissed(self.awaited());
+                    return self.lose(loss, now, random);
+                }
                 Ok(Some(packet)) => {
                     if let Err(failure) = self.handle(packet, now) {
                         break Err(failure);
@@ -328,6 +380,11 @@ impl Session {
             && self.output.taken() >= *end
         {
             sent.get_or_insert(now);
+            if self.output.taken() > *end
+                && let Some(publication) = &mut self.publication
+            {
+                publication.has_left_early = true;
+            }
         }
         if let Some(publication) = &mut self.publication {
             publication.transmitted(self.output.taken(), now, self.options.ack_timeout);
@@ -346,10 +403,24 @@ impl Session {
         if !self.is_connected() {
             return;
         }
-        let loss = Failure::Closed(self.awaited());
+        let loss = match self.awaited() {
+            Awaited::Connack if self.has_tried_early() => Failure::ClosedEarly {
+                is_tls_port: self.options.is_tls_port,
+            },
+            awaited => Failure::Closed(awaited),
+        };
+        self.lose(loss, now, random);
+    }
+
+    /// Goes on without the connection, which is lost.
+    fn lose(&mut self, loss: Failure, now: Instant, random: impl FnOnce() -> u64) {
         let kept = !self.options.clean_session;
         let timeout = self.options.connect_timeout;
         let is_accepted = matches!(self.phase, Phase::Connected);
+        // The next connection waits for CONNACK, and takes the pause as every other.
+        if self.has_tried_early() && !is_accepted {
+            self.habits.early = Early::Refused;
+        }
         match &mut self.publication {
             None => self.leave(Phase::Offline),
             Some(publication) if publication.sign_of_life.is_some() => self.replace(now),
@@ -366,6 +437,12 @@ impl Session {
             }
             Some(_) => self.fail(loss),
         }
+    }
+
+    /// Whether something of the message in flight left before CONNACK, and nobody knows whether the broker takes that.
+    fn has_tried_early(&self) -> bool {
+        let publication = self.publication.as_ref();
+        self.habits.early == Early::Unknown && publication.is_some_and(|it| it.has_left_early)
     }
 
     /// Has the connection, which is dead, replaced at once for the message that found it so.
@@ -395,8 +472,9 @@ impl Session {
         }
     }
 
-    /// It is `now`, which [`timeout`](Self::timeout) said to wait for; earlier does no harm.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// It is `now`, which [`timeout`](Self::timeout) said to wait for; earlier does no harm. `random` is as that of
+    /// [`closed`](Self::closed).
+    pub fn handle_timeout(&mut self, now: Instant, random: impl FnOnce() -> u64) {
         let Some(deadline) = self.deadline() else {
             return;
         };
@@ -405,12 +483,26 @@ impl Session {
                 let loss = loss.clone();
                 self.fail(loss);
             }
-            _ if deadline <= now => self.fail(Failure::TimedOut(self.awaited())),
+            _ if deadline <= now => {
+                // What it may be: the next message shows it.
+                let awaited = self.awaited();
+                if self.has_tried_early() && awaited != Awaited::Transmission {
+                    self.habits.early = Early::Refused;
+                    self.fail(Failure::TimedOutEarly(awaited));
+                } else {
+                    self.fail(Failure::TimedOut(awaited));
+                }
+            }
             Phase::Pausing { until, .. } if *until <= now => {
                 self.phase = Phase::Offline;
                 self.event = Some(Event::Connect(self.connect_deadline(now)));
             }
             _ if self.sign_of_life().is_some_and(|due| due <= now) => self.replace(now),
+            _ if self.early_due().is_some_and(|due| due <= now) => {
+                self.habits.early = Early::Refused;
+                self.lose(Failure::TimedOut(self.awaited()), now, random);
+            }
+            _ if self.answer_due().is_some_and(|due| due <= now) => self.miss_answer(now),
             _ if self.ping_due().is_some_and(|due| due <= now) => {
                 self.ping();
             }
@@ -428,10 +520,15 @@ impl Session {
     pub fn timeout(&self) -> Option<Instant> {
         let deadline = self.deadline()?;
         let sooner = match &self.phase {
-            Phase::Pausing { until, .. } => Some(*until),
-            _ => self.sign_of_life().or(self.ping_due()),
+            Phase::Pausing { until, .. } => [Some(*until), None, None],
+            _ => [
+                self.sign_of_life().or(self.ping_due()),
+                self.answer_due(),
+                self.early_due(),
+            ],
         };
-        Some(sooner.map_or(deadline, |sooner| sooner.min(deadline)))
+        let sooner = sooner.into_iter().flatten();
+        Some(sooner.fold(deadline, Instant::min))
     }
 
     /// What is to be told or done, once.
@@ -460,6 +557,11 @@ impl Session {
     /// How long to try to hand a DISCONNECT to a broker that takes no data.
     pub fn farewell(&self) -> Duration {
         (FAREWELL + self.round_trip * ROUND_TRIPS).min(MAX_FAREWELL)
+    }
+
+    /// What was found out of the broker so far.
+    pub fn habits(&self) -> Habits {
+        self.habits
     }
 
     /// Whether the connection has been idle for longer than we promised [MQTT-3.1.2-23].
@@ -492,7 +594,8 @@ impl Session {
             sent: None,
         };
         // To resume it, one must know first whether the broker remembers.
-        if self.publication.as_ref().is_some_and(|it| !it.is_resumed()) {
+        let is_resumed = self.publication.as_ref().is_some_and(|it| it.is_resumed());
+        if !is_resumed && self.habits.early != Early::Refused {
             self.enqueue();
         }
     }
@@ -500,7 +603,8 @@ impl Session {
     /// Asks for a sign of life, and says where in the output the question ends.
     fn ping(&mut self) -> u64 {
         codec::pingreq(self.output.control());
-        self.pings += 1;
+        // Who does not answer them owes us no answer.
+        self.pings += u32::from(self.habits.answers_pings);
         self.output.end()
     }
 
@@ -508,7 +612,6 @@ impl Session {
     /// or a question that comes before.
     fn enqueue(&mut self) {
         let kept = !self.options.clean_session;
-        let is_connected = matches!(self.phase, Phase::Connected);
         let Some(publication) = &mut self.publication else {
             return;
         };
@@ -518,8 +621,8 @@ impl Session {
         }
         // A client of our id that is gone may have left a QoS 2 message half way, and a broker takes ours for that one's second
         // copy, and drops it, if they have the same packet id. PUBREL frees the id. Not in front of the PUBLISH in the same
-        // write: a broker may handle what comes together at once (aedes does). A ping tells when it was handled by a broker
-        // that answers no PUBREL of an unknown id.
+        // write: a broker may handle what comes together at once (aedes does). Some brokers do not answer a PUBREL of an id that
+        // is free; a ping tells when these had it.
         if publication.needs_release()
             && kept
             && self.prepared != Some((publication.packet_id, true))
@@ -535,8 +638,9 @@ impl Session {
         // A broker may throw us out again before it reads what comes behind CONNECT; and where it speaks unasked, our end may
         // meet unread input, which resets the connection. Of a message that nobody acknowledges we would never know; but
         // whoever answers a ping has read what went before it.
-        let is_confirmed = !is_connected || kept || self.is_talkative || publication.is_confirmed;
-        if publication.qos == Qos::AtMostOnce && is_confirmed {
+        let is_confirmed =
+            !self.has_published || kept || self.is_talkative || publication.is_confirmed;
+        if publication.qos == Qos::AtMostOnce && is_confirmed && self.habits.answers_pings {
             let end = self.ping();
             if let Some(publication) = &mut self.publication {
                 publication.confirmation = Some(end);
@@ -578,15 +682,17 @@ impl Session {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) => self.ponged()?,
+            (Phase::Connected, Packet::Pingresp) => self.ponged(now)?,
+            (Phase::Connected, Packet::Suback) => self.is_talkative = true,
             _ => return Err(unexpected),
         }
         Ok(())
     }
 
     /// Takes the answer to a ping. One more than we asked for touches no promise.
-    fn ponged(&mut self) -> Result<(), Failure> {
+    fn ponged(&mut self, now: Instant) -> Result<(), Failure> {
         let taken = self.output.taken();
+        self.habits.answers_pings = true;
         let Some(pings) = self.pings.checked_sub(1) else {
             self.is_talkative = true;
             return Ok(());
@@ -602,9 +708,10 @@ impl Session {
                 if let Some(end) = publication.confirmation.take() {
                     // What was answered was flushed.
                     self.flushed = self.flushed.max(end);
-                } else if publication.release.take().is_some() {
-                    publication.is_released = true;
-                    self.enqueue();
+                } else if publication.release.is_some() {
+                    // The broker may still be at the PUBREL, if it handles what comes together at once.
+                    publication.is_ponged = true;
+                    publication.progress = now;
                 }
             }
         }
@@ -614,9 +721,7 @@ impl Session {
 
     /// The broker has accepted the connection, and says whether it remembers us [MQTT-3.2.2-1] to [MQTT-3.2.2-3].
     fn accepted(&mut self, session_present: bool, now: Instant) -> Result<(), Failure> {
-        if session_present && self.options.clean_session {
-            return Err(Failure::Violation(Violation::ConnackFlags(1)));
-        }
+        // Some brokers say that they have a session where we asked for none [MQTT-3.2.2-1]. There is nothing to resume.
         if !session_present {
             self.given_up.clear();
         }
@@ -632,11 +737,15 @@ impl Session {
             codec::ack(Ack::Pubrel, message.packet_id, self.output.control());
         }
         self.phase = Phase::Connected;
-        if self.publication.as_ref().is_some_and(|it| it.is_resumed()) {
-            if !session_present {
-                return Err(Failure::SessionLost);
-            }
+        let publication = self.publication.as_ref();
+        if publication.is_some_and(|it| it.is_resumed()) && !session_present {
+            return Err(Failure::SessionLost);
+        }
+        if publication.is_some_and(|it| it.is_waiting()) {
             self.enqueue();
+        }
+        if let Some(publication) = &mut self.publication {
+            publication.progress = now;
         }
         Ok(())
     }
@@ -693,6 +802,13 @@ impl Session {
             Ack::Pubrec if publication.ack == Some(Ack::Pubcomp) || publication.is_resumed() => {
                 Ok(())
             }
+            // The answer to what freed its packet id, which was not waited for any longer.
+            Ack::Pubcomp if publication.ack == Some(Ack::Pubrec) && publication.is_released => {
+                Ok(())
+            }
+            Ack::Puback if publication.qos == Qos::ExactlyOnce => {
+                Err(Failure::Violation(Violation::NoQos2))
+            }
             _ => Err(Failure::Violation(Violation::Unexpected(ack.name()))),
         }
     }
@@ -707,7 +823,7 @@ impl Session {
             return Ok(());
         }
         if packet_id == 0 {
-            return Err(Failure::Violation(Violation::PacketId(ack.name(), 0)));
+            return Err(Failure::Violation(Violation::NoPacketId(ack.name())));
         }
         self.is_talkative = true;
         let mut given_up = self.given_up.iter_mut();
@@ -782,12 +898,19 @@ impl Session {
         self.flushed = 0;
         self.pings = 0;
         self.is_talkative = false;
+        self.has_published = false;
+        self.is_spent = false;
         self.prepared = None;
         self.phase = phase;
     }
 
     fn finish(&mut self, event: Event) {
-        self.publication = None;
+        if let Some(publication) = self.publication.take() {
+            if publication.has_left_early && self.habits.early == Early::Unknown {
+                self.habits.early = Early::Taken;
+            }
+        }
+        self.has_published = true;
         self.report(event);
     }
 
@@ -813,6 +936,78 @@ impl Session {
             .map(|publication| publication.deadline.min(publication.stall_deadline))
     }
 
+    /// How long a broker may take to answer a ping, once it has nothing else to do.
+    fn patience(&self) -> Duration {
+        ANSWER + self.round_trip * ROUND_TRIPS
+    }
+
+    /// When the answer to a ping is not waited for any more that stands between a message and its end.
+    fn answer_due(&self) -> Option<Instant> {
+        let publication = self.publication.as_ref()?;
+        let is_asked = publication.confirmation.is_some() || publication.release.is_some();
+        let is_due = matches!(self.phase, Phase::Connected) && is_asked && self.output.is_empty();
+        let patience = if publication.is_ponged {
+            GRACE + self.round_trip * ROUND_TRIPS
+        } else {
+            self.patience()
+        };
+        is_due.then(|| publication.progress + patience)
+    }
+
+    /// The answer to a ping has not come. Either the broker answers none, or it has lost this one, which left before CONNACK.
+    fn miss_answer(&mut self, now: Instant) {
+        let Some(publication) = &mut self.publication else {
+            return;
+        };
+        publication.progress = now;
+        if publication.is_ponged {
+            publication.release = None;
+            publication.is_released = true;
+            return self.enqueue();
+        }
+        let may_be_lost = publication.has_left_early && self.habits.early == Early::Unknown;
+        if may_be_lost && !publication.is_asked_again {
+            publication.is_asked_again = true;
+            if publication.release.is_some() {
+                self.enqueue();
+            } else {
+                let end = self.ping();
+                if let Some(publication) = &mut self.publication {
+                    publication.confirmation = Some(end);
+                }
+            }
+            return;
+        }
+        // It has answered the second one alone.
+        if may_be_lost && self.pings == 1 {
+            self.habits.early = Early::Refused;
+            return self.fail(Failure::LostEarly);
+        }
+        // A late answer would be a danger to the next message; see the docs of this type.
+        self.habits.answers_pings = false;
+        self.pings = 0;
+        self.is_spent = true;
+        if publication.release.take().is_some() {
+            publication.is_released = true;
+            self.enqueue();
+        } else {
+            publication.confirmation = None;
+            self.complete();
+        }
+    }
+
+    /// When a message that left before CONNACK, and has had no answer, goes out once more on a connection that waits for it.
+    fn early_due(&self) -> Option<Instant> {
+        let publication = self.publication.as_ref()?;
+        let is_connected = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected);
+        let may_be_lost = self.has_tried_early()
+            && is_connected
+            && publication.has_had_no_answer()
+            && publication.may_be_sent_again(!self.options.clean_session)
+            && self.output.is_empty();
+        may_be_lost.then(|| publication.progress + self.options.connect_timeout)
+    }
+
     /// When a connection is given up that was asked for a sign of life.
     fn sign_of_life(&self) -> Option<Instant> {
         self.publication.as_ref()?.sign_of_life
@@ -823,7 +1018,7 @@ impl Session {
     fn ping_due(&self) -> Option<Instant> {
         let waiting = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected)
             && self.publication.is_some()
-            && self.output.pending().is_empty()
+            && self.output.is_empty()
             && self.options.keep_alive > 0;
         let keep_alive = Duration::from_secs(self.options.keep_alive.into());
         waiting.then(|| self.last_sent + keep_alive * 3 / 4)

@@ -1,4 +1,4 @@
-//! The keys of an address's query: those of Spin's client, and `ack_timeout_secs`.
+//! The keys of an address's query: those of Spin's client, and of our own.
 
 use core::{num::NonZeroU16, str::FromStr, time::Duration};
 
@@ -31,6 +31,7 @@ fn set(address: &mut Address, key: &str, value: String) -> Result<(), AddressErr
             address.client_id = Some(value).filter(|id| !id.is_empty());
         }
         "clean_session" => address.clean_session = parse(key, &value, "`true` or `false`")?,
+        "early_publish" => address.early_publish = parse(key, &value, "`true` or `false`")?,
         "conn_timeout_secs" => {
             let seconds = parse::<u64>(key, &value, NUMBER)?.min(LONGEST_TIMEOUT_SECS);
             address.connect_timeout = Duration::from_secs(seconds);

@@ -16,6 +16,7 @@ fn plain(scheme: Scheme, host: Host, port: u16) -> Address {
         password: String::new(),
         client_id: None,
         clean_session: true,
+        early_publish: true,
         connect_timeout: Duration::from_secs(5),
         ack_timeout: Duration::from_secs(20),
         max_incoming_packet_size: usize::MAX,

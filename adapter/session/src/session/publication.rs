@@ -26,6 +26,8 @@ pub(super) struct Publication {
     pub(super) confirmation: Option<u64>,
     /// Where in the output the PUBREL ends that frees its packet id before it is sent.
     pub(super) release: Option<u64>,
+    /// Whether the ping behind that was answered.
+    pub(super) is_ponged: bool,
     /// Whether its packet id was freed so, on this connection.
     pub(super) is_released: bool,
     /// How often in a row a broker closed the connection when it was to free the packet id.
@@ -48,6 +50,12 @@ pub(super) struct Publication {
     /// The same of an earlier connection, which was lost.
     begun_before: bool,
     pub(super) sent_before: bool,
+    /// When the transport took some of it last, or the broker accepted the connection.
+    pub(super) progress: Instant,
+    /// Whether some of it left before CONNACK, on this connection.
+    pub(super) has_left_early: bool,
+    /// Whether a ping was sent in place of one that left so.
+    pub(super) is_asked_again: bool,
     /// When a connection was lost under it for the first time.
     pub(super) first_loss: Option<Instant>,
     /// The pause before the next connection; zero before the first one.
@@ -79,6 +87,7 @@ impl Publication {
             },
             confirmation: None,
             release: None,
+            is_ponged: false,
             is_released: false,
             refusals: 0,
             is_confirmed: false,
@@ -91,6 +100,9 @@ impl Publication {
             sent: false,
             begun_before: false,
             sent_before: false,
+            progress: now,
+            has_left_early: false,
+            is_asked_again: false,
             first_loss: None,
             pause: Duration::ZERO,
         }
@@ -121,6 +133,7 @@ impl Publication {
     /// The transport has taken the output up to here.
     pub(super) fn transmitted(&mut self, taken: u64, now: Instant, ack_timeout: Duration) {
         if !self.sent {
+            self.progress = now;
             self.stall_deadline = now + ack_timeout;
             self.begun = taken > self.begin;
             self.sent = taken >= self.end;
@@ -138,7 +151,10 @@ impl Publication {
 
     /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
     pub(super) fn lost(&mut self, is_accepted: bool) {
+        self.is_ponged = false;
         self.is_released = false;
+        self.has_left_early = false;
+        self.is_asked_again = false;
         if self.release.take().is_some() && is_accepted {
             self.refusals += 1;
         }
@@ -157,6 +173,20 @@ impl Publication {
     /// in a row shows that it is free.
     pub(super) fn needs_release(&self) -> bool {
         self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released && self.refusals < 2
+    }
+
+    /// Whether nothing of it is in the output of this connection.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.end == u64::MAX && self.release.is_none()
+    }
+
+    /// Whether the broker has said nothing of it yet, of what it says to a message that is acknowledged.
+    pub(super) fn has_had_no_answer(&self) -> bool {
+        match self.ack {
+            Some(Ack::Puback) => true,
+            Some(Ack::Pubrec) => self.release.is_some(),
+            _ => false,
+        }
     }
 
     /// Whether it can only go on if the broker remembers how far it got.

@@ -24,7 +24,7 @@ fn millis(millis: u64) -> Instant {
 /// A kept session with a QoS 2 message whose PUBLISH is sent. Before that, its packet id was freed.
 fn awaiting_pubrec() -> Session {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
-    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0));
+    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0), || 0);
     assert_eq!(sent(&mut session, at(0)), b"\x34\x06\0\x01t\0\x01m");
     session
 }
@@ -35,9 +35,9 @@ fn reconnect(session: &mut Session) {
     assert_eq!(session.poll(), None);
     assert_eq!(session.transmit(), b"");
     assert_eq!(session.timeout(), Some(millis(1010)));
-    session.handle_timeout(millis(1009));
+    session.handle_timeout(millis(1009), || 0);
     assert_eq!(session.poll(), None);
-    session.handle_timeout(millis(1010));
+    session.handle_timeout(millis(1010), || 0);
     assert_eq!(session.poll(), Some(Event::Connect(millis(6010))));
     session.connected(at(2));
 }
@@ -64,8 +64,8 @@ fn a_dead_connection_is_replaced_before_a_message_is_sent() {
     session.connected(at(3));
     let bytes = sent(&mut session, at(3));
     assert_eq!(bytes, [CONNECT, b"\x30\x04\0\x01tn", PINGREQ].concat());
-    session.receive(CONNACK, at(0));
-    session.receive(PINGRESP, at(0));
+    session.receive(CONNACK, at(0), || 0);
+    session.receive(PINGRESP, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -79,8 +79,8 @@ fn a_connection_idle_beyond_its_keep_alive_is_replaced() {
             },
             Qos::AtLeastOnce,
         );
-        session.receive(CONNACK, at(0));
-        session.receive(&[0x40, 2, 0, 1], at(0));
+        session.receive(CONNACK, at(0), || 0);
+        session.receive(&[0x40, 2, 0, 1], at(0), || 0);
         session.poll();
         session
             .publish(topic(), vec![], Qos::AtMostOnce, at(secs))
@@ -94,7 +94,7 @@ fn a_connection_idle_beyond_its_keep_alive_is_replaced() {
 #[test]
 fn a_failure_is_not_for_ever() {
     let mut session = connected(Qos::AtLeastOnce);
-    session.handle_timeout(at(20));
+    session.handle_timeout(at(20), || 0);
     assert_eq!(fate(&mut session), Fate::Unknown);
     session
         .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
@@ -119,8 +119,8 @@ fn a_clean_session_sends_a_new_packet() {
         reconnect(&mut session);
         let bytes = sent(&mut session, at(2));
         assert_eq!(bytes, [CONNECT, b"\x32\x06\0\x01t\0\x01m"].concat());
-        session.receive(CONNACK, at(0));
-        session.receive(&[0x40, 2, 0, 1], at(0));
+        session.receive(CONNACK, at(0), || 0);
+        session.receive(&[0x40, 2, 0, 1], at(0), || 0);
         assert_eq!(session.poll(), Some(Event::Published));
     }
 }
@@ -129,12 +129,12 @@ fn a_clean_session_sends_a_new_packet() {
 fn a_kept_session_sends_qos_1_again_with_dup() {
     for answer in [CONNACK, SESSION_PRESENT] {
         let mut session = publishing(kept(), Qos::AtLeastOnce);
-        session.receive(CONNACK, at(0));
+        session.receive(CONNACK, at(0), || 0);
         reconnect(&mut session);
         let bytes = sent(&mut session, at(2));
         assert_eq!(bytes, [CONNECT_KEPT, b"\x3a\x06\0\x01t\0\x01m"].concat());
-        session.receive(answer, at(0));
-        session.receive(&[0x40, 2, 0, 1], at(0));
+        session.receive(answer, at(0), || 0);
+        session.receive(&[0x40, 2, 0, 1], at(0), || 0);
         assert_eq!(session.poll(), Some(Event::Published));
     }
 }
@@ -144,7 +144,7 @@ fn a_kept_session_sends_qos_1_again_with_dup() {
 fn a_message_outlives_many_connections() {
     for options in [options(), kept()] {
         let mut session = publishing(options, Qos::AtLeastOnce);
-        session.receive(CONNACK, at(0));
+        session.receive(CONNACK, at(0), || 0);
         let mut now = at(1);
         let mut pauses = Vec::new();
         for _ in 0..8 {
@@ -152,14 +152,14 @@ fn a_message_outlives_many_connections() {
             let next = session.timeout().unwrap();
             pauses.push(next.saturating_duration_since(now).as_millis());
             now = next;
-            session.handle_timeout(now);
+            session.handle_timeout(now, || 0);
             assert!(matches!(session.poll(), Some(Event::Connect(_))));
             session.connected(now);
             sent(&mut session, now);
-            session.receive(CONNACK, now);
+            session.receive(CONNACK, now, || 0);
         }
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000]);
-        session.receive(&[0x40, 2, 0, 1], now);
+        session.receive(&[0x40, 2, 0, 1], now, || 0);
         assert_eq!(session.poll(), Some(Event::Published));
     }
 }
@@ -170,18 +170,18 @@ fn a_kept_qos_2_is_lost_at_each_of_its_steps() {
     let mut session = awaiting_pubrec();
     reconnect(&mut session);
     assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
-    session.receive(SESSION_PRESENT, at(2));
+    session.receive(SESSION_PRESENT, at(2), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x3c\x06\0\x01t\0\x01m");
-    session.receive(&[0x50, 2, 0, 1], at(2));
+    session.receive(&[0x50, 2, 0, 1], at(2), || 0);
     assert!(sent(&mut session, at(2)).starts_with(&[0x62, 2, 0, 1]));
     session.closed(at(3), || 0);
-    session.handle_timeout(session.timeout().unwrap());
+    session.handle_timeout(session.timeout().unwrap(), || 0);
     assert!(matches!(session.poll(), Some(Event::Connect(_))));
     session.connected(at(4));
     assert_eq!(sent(&mut session, at(4)), CONNECT_KEPT);
-    session.receive(SESSION_PRESENT, at(4));
+    session.receive(SESSION_PRESENT, at(4), || 0);
     assert_eq!(sent(&mut session, at(4)), [0x62, 2, 0, 1]);
-    session.receive(PUBCOMP_1, at(4));
+    session.receive(PUBCOMP_1, at(4), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -191,7 +191,7 @@ fn a_broker_that_never_accepts_is_not_asked_until_the_bound() {
     for (accepted, lasts) in [(false, 5), (true, 19)] {
         let mut session = publishing(options(), Qos::AtLeastOnce);
         if accepted {
-            session.receive(CONNACK, at(0));
+            session.receive(CONNACK, at(0), || 0);
         }
         let mut now = at(0);
         let event = loop {
@@ -200,7 +200,7 @@ fn a_broker_that_never_accepts_is_not_asked_until_the_bound() {
                 break event;
             }
             now = session.timeout().unwrap();
-            session.handle_timeout(now);
+            session.handle_timeout(now, || 0);
             match session.poll() {
                 Some(Event::Connect(_)) => {}
                 other => break other.unwrap(),
@@ -243,25 +243,25 @@ fn a_resumed_session_sends_publish_with_dup() {
     reconnect(&mut session);
     // Not before the broker has said that it remembers.
     assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
-    session.receive(SESSION_PRESENT, at(0));
+    session.receive(SESSION_PRESENT, at(0), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x3c\x06\0\x01t\0\x01m");
-    session.receive(&[0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
     // And the id of the next message is freed with it.
     assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1, 0x62, 2, 0, 2]);
-    session.receive(PUBCOMP_1, at(0));
+    session.receive(PUBCOMP_1, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
 #[test]
 fn a_resumed_session_sends_pubrel() {
     let mut session = awaiting_pubrec();
-    session.receive(&[0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
     sent(&mut session, at(1));
     reconnect(&mut session);
     assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
-    session.receive(SESSION_PRESENT, at(0));
+    session.receive(SESSION_PRESENT, at(0), || 0);
     assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1]);
-    session.receive(&[0x70, 2, 0, 1], at(0));
+    session.receive(&[0x70, 2, 0, 1], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -271,11 +271,11 @@ fn a_resumed_session_takes_pubrec_twice() {
     let mut session = awaiting_pubrec();
     reconnect(&mut session);
     sent(&mut session, at(2));
-    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat(), at(0));
+    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat(), at(0), || 0);
     sent(&mut session, at(2));
-    session.receive(&[0x50, 2, 0, 1, 0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1, 0x50, 2, 0, 1], at(0), || 0);
     assert_eq!(sent(&mut session, at(2)), [0x62, 2, 0, 1, 0x62, 2, 0, 2]);
-    session.receive(&[0x70, 2, 0, 1], at(0));
+    session.receive(&[0x70, 2, 0, 1], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -285,12 +285,12 @@ fn a_session_that_the_broker_forgot_is_not_resumed() {
     for received in [false, true] {
         let mut session = awaiting_pubrec();
         if received {
-            session.receive(&[0x50, 2, 0, 1], at(0));
+            session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             sent(&mut session, at(1));
         }
         reconnect(&mut session);
         sent(&mut session, at(2));
-        session.receive(CONNACK, at(0));
+        session.receive(CONNACK, at(0), || 0);
         let event = Event::Failed(Failure::SessionLost, Fate::Unknown);
         assert_eq!(session.poll(), Some(event));
     }
@@ -300,16 +300,16 @@ fn a_session_that_the_broker_forgot_is_not_resumed() {
 #[test]
 fn a_message_cut_short_needs_no_memory_of_it() {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
-    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0));
+    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0), || 0);
     session.transmitted(session.transmit().len() - 1, at(0));
     reconnect(&mut session);
     let bytes = sent(&mut session, at(2));
     assert_eq!(bytes, [CONNECT_KEPT, RELEASE_1].concat());
-    session.receive(&[CONNACK, PUBCOMP_1].concat(), at(0));
+    session.receive(&[CONNACK, PUBCOMP_1].concat(), at(0), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x3c\x06\0\x01t\0\x01m");
-    session.receive(&[0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
     sent(&mut session, at(2));
-    session.receive(&[0x70, 2, 0, 1], at(0));
+    session.receive(&[0x70, 2, 0, 1], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -319,7 +319,7 @@ fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
     let mut session = connected(Qos::AtLeastOnce);
     reconnect(&mut session);
     sent(&mut session, at(2));
-    session.receive(&[0x20, 2, 0, 5], at(0));
+    session.receive(&[0x20, 2, 0, 5], at(0), || 0);
     let event = Event::Failed(Failure::Refused(Refusal::NotAuthorized), Fate::Unknown);
     assert_eq!(session.poll(), Some(event));
 
@@ -330,7 +330,7 @@ fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
         .unwrap();
     reconnect(&mut session);
     sent(&mut session, at(2));
-    session.receive(&[0x20, 2, 0, 5], at(0));
+    session.receive(&[0x20, 2, 0, 5], at(0), || 0);
     assert_eq!(fate(&mut session), Fate::NotDelivered);
 }
 
@@ -340,7 +340,7 @@ fn a_message_waits_for_the_broker() {
     for sent_before in [false, true] {
         let mut session = connected(Qos::AtLeastOnce);
         if !sent_before {
-            session.receive(&[0x40, 2, 0, 1], at(0));
+            session.receive(&[0x40, 2, 0, 1], at(0), || 0);
             session.poll();
         }
         session.closed(at(1), || 40);
@@ -354,7 +354,7 @@ fn a_message_waits_for_the_broker() {
         let failed = loop {
             if sent_before || !pauses.is_empty() {
                 assert_eq!(session.timeout(), Some(now));
-                session.handle_timeout(now);
+                session.handle_timeout(now, || 0);
             }
             match session.poll() {
                 Some(Event::Connect(deadline)) => assert!(deadline <= at(20)),
@@ -393,12 +393,12 @@ fn another_connection_gains_no_time() {
 
     let mut session = connected(Qos::AtLeastOnce);
     session.closed(millis(19_000), || 0);
-    session.handle_timeout(millis(19_010));
+    session.handle_timeout(millis(19_010), || 0);
     assert_eq!(session.poll(), Some(Event::Connect(at(20))));
     session.connected(millis(19_500));
     sent(&mut session, millis(19_500));
     assert_eq!(session.timeout(), Some(at(20)));
-    session.handle_timeout(at(20));
+    session.handle_timeout(at(20), || 0);
     let event = Event::Failed(Failure::TimedOut(Awaited::Connack), Fate::Unknown);
     assert_eq!(session.poll(), Some(event));
 }
@@ -408,7 +408,7 @@ fn another_connection_gains_no_time() {
 fn packet_ids_of_messages_given_up_are_not_used_again() {
     for (answer, reused) in [(SESSION_PRESENT, false), (CONNACK, true)] {
         let mut session = awaiting_pubrec();
-        session.handle_timeout(at(20));
+        session.handle_timeout(at(20), || 0);
         assert_eq!(fate(&mut session), Fate::Unknown);
         let mut used = false;
         for _ in 0..=u16::MAX {
@@ -420,13 +420,13 @@ fn packet_ids_of_messages_given_up_are_not_used_again() {
             }
             let packet = sent(&mut session, at(21));
             if !matches!(session.phase, Phase::Connected) {
-                session.receive(answer, at(0));
+                session.receive(answer, at(0), || 0);
             }
             let [.., high, low] = packet[..] else {
                 panic!("{packet:?}")
             };
             used |= (high, low) == (0, 1);
-            session.receive(&[0x40, 2, high, low], at(0));
+            session.receive(&[0x40, 2, high, low], at(0), || 0);
             assert_eq!(session.poll(), Some(Event::Published));
         }
         assert_eq!(used, reused);
@@ -438,9 +438,9 @@ fn packet_ids_of_messages_given_up_are_not_used_again() {
 #[test]
 fn a_message_given_up_is_released() {
     let mut session = awaiting_pubrec();
-    session.receive(&[0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
     sent(&mut session, at(0));
-    session.handle_timeout(at(20));
+    session.handle_timeout(at(20), || 0);
     assert_eq!(fate(&mut session), Fate::Unknown);
     session
         .publish(topic(), vec![], Qos::ExactlyOnce, at(21))
@@ -448,13 +448,13 @@ fn a_message_given_up_is_released() {
     session.poll();
     session.connected(at(21));
     assert!(sent(&mut session, at(21)).starts_with(CONNECT_KEPT));
-    session.receive(SESSION_PRESENT, at(0));
+    session.receive(SESSION_PRESENT, at(0), || 0);
     assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 1]);
-    session.receive(&[0x70, 2, 0, 1, 0x70, 2, 0, 2], at(0));
+    session.receive(&[0x70, 2, 0, 1, 0x70, 2, 0, 2], at(0), || 0);
     assert_eq!(sent(&mut session, at(21)), b"\x34\x05\0\x01t\0\x02");
-    session.receive(&[0x50, 2, 0, 2], at(0));
+    session.receive(&[0x50, 2, 0, 2], at(0), || 0);
     assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 2, 0x62, 2, 0, 3]);
-    session.receive(&[0x70, 2, 0, 2], at(0));
+    session.receive(&[0x70, 2, 0, 2], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -463,7 +463,13 @@ fn a_message_given_up_is_released() {
 fn a_packet_id_is_free_before_qos_2_uses_it() {
     let publish = b"\x34\x06\0\x01t\0\x01m";
     // By either answer: some brokers say nothing to a PUBREL of an id that is free already.
-    for answers in [&[PUBCOMP_1, PINGRESP][..], &[PINGRESP], &[PUBCOMP_1]] {
+    let orders: [&[&[u8]]; 4] = [
+        &[PUBCOMP_1, PINGRESP],
+        &[PINGRESP, PUBCOMP_1],
+        &[PINGRESP],
+        &[PUBCOMP_1],
+    ];
+    for answers in orders {
         for connack in [CONNACK, SESSION_PRESENT] {
             let mut session = online(kept());
             session
@@ -474,16 +480,22 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
                 sent(&mut session, at(0)),
                 [CONNECT_KEPT, RELEASE_1].concat()
             );
-            session.receive(connack, at(0));
+            session.receive(connack, at(0), || 0);
             assert_eq!(session.transmit(), b"");
             // A broker may say again what it has of the message that had the id.
-            session.receive(&[0x50, 2, 0, 1], at(0));
+            session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             assert_eq!(session.transmit(), b"");
-            session.receive(&answers.concat(), at(0));
+            session.receive(&answers.concat(), at(0), || 0);
+            if answers == [PINGRESP] {
+                // A broker that handles both at once may not be through with the first.
+                assert_eq!(session.transmit(), b"");
+                assert_eq!(session.timeout(), Some(millis(100)));
+                session.handle_timeout(millis(100), || 0);
+            }
             assert_eq!(sent(&mut session, at(0)), publish);
-            session.receive(&[0x50, 2, 0, 1], at(0));
+            session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             let pubrels = sent(&mut session, at(0));
-            session.receive(PUBCOMP_1, at(0));
+            session.receive(PUBCOMP_1, at(0), || 0);
             assert_eq!(session.poll(), Some(Event::Published));
 
             // The next one's was freed with it.
@@ -494,7 +506,7 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
             assert_eq!(pubrels, [0x62, 2, 0, 1, 0x62, 2, 0, 2]);
             // Not before the broker's answer.
             assert_eq!(sent(&mut session, at(0)), [0x62, 2, 0, 2, 0xc0, 0]);
-            session.receive(&[0x70, 2, 0, 2], at(0));
+            session.receive(&[0x70, 2, 0, 2], at(0), || 0);
             assert_eq!(sent(&mut session, at(0)), next);
         }
     }
@@ -503,7 +515,11 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
 #[test]
 fn a_packet_id_that_was_freed_before_needs_no_question() {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
-    session.receive(&[SESSION_PRESENT, PUBCOMP_1, PINGRESP].concat(), at(0));
+    session.receive(
+        &[SESSION_PRESENT, PUBCOMP_1, PINGRESP].concat(),
+        at(0),
+        || 0,
+    );
     for id in 1..5 {
         if id > 1 {
             session
@@ -512,12 +528,12 @@ fn a_packet_id_that_was_freed_before_needs_no_question() {
         }
         let publish = [b"\x34\x06\0\x01t\0", &[id, b'm'][..]].concat();
         assert_eq!(sent(&mut session, at(0)), publish);
-        session.receive(&[0x50, 2, 0, id], at(0));
+        session.receive(&[0x50, 2, 0, id], at(0), || 0);
         assert_eq!(
             sent(&mut session, at(0)),
             [0x62, 2, 0, id, 0x62, 2, 0, id + 1]
         );
-        session.receive(&[0x70, 2, 0, id, 0x70, 2, 0, id + 1], at(0));
+        session.receive(&[0x70, 2, 0, id, 0x70, 2, 0, id + 1], at(0), || 0);
         assert_eq!(session.poll(), Some(Event::Published));
     }
 }
@@ -526,16 +542,16 @@ fn a_packet_id_that_was_freed_before_needs_no_question() {
 #[test]
 fn a_broker_that_closes_on_pubrel() {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
-    session.receive(SESSION_PRESENT, at(0));
+    session.receive(SESSION_PRESENT, at(0), || 0);
     reconnect(&mut session);
     // Once may have been by chance.
     assert_eq!(
         sent(&mut session, at(2)),
         [CONNECT_KEPT, RELEASE_1].concat()
     );
-    session.receive(SESSION_PRESENT, at(2));
+    session.receive(SESSION_PRESENT, at(2), || 0);
     session.closed(at(3), || 0);
-    session.handle_timeout(session.timeout().unwrap());
+    session.handle_timeout(session.timeout().unwrap(), || 0);
     assert!(matches!(session.poll(), Some(Event::Connect(_))));
     session.connected(at(4));
     let bytes = sent(&mut session, at(4));
@@ -547,10 +563,10 @@ fn a_broker_that_closes_on_pubrel() {
 fn a_pubrec_that_nobody_awaits_frees_its_packet_id() {
     for options in [options(), kept()] {
         let mut session = publishing(options, Qos::AtLeastOnce);
-        session.receive(CONNACK, at(0));
-        session.receive(&[0x50, 2, 0, 8, 0x50, 2, 0, 9], at(0));
+        session.receive(CONNACK, at(0), || 0);
+        session.receive(&[0x50, 2, 0, 8, 0x50, 2, 0, 9], at(0), || 0);
         assert_eq!(sent(&mut session, at(0)), [0x62, 2, 0, 8, 0x62, 2, 0, 9]);
-        session.receive(&[0x70, 2, 0, 8, 0x70, 2, 0, 9, 0x40, 2, 0, 1], at(0));
+        session.receive(&[0x70, 2, 0, 8, 0x70, 2, 0, 9, 0x40, 2, 0, 1], at(0), || 0);
         assert_eq!(session.poll(), Some(Event::Published));
         assert!(session.is_connected());
     }
@@ -561,13 +577,13 @@ fn a_pubrec_that_nobody_awaits_frees_its_packet_id() {
 fn acknowledgements_that_nobody_awaits_are_ignored() {
     for stray in [[0x40, 2, 0, 9], [0x70, 2, 0, 9]] {
         let mut session = connected(Qos::AtLeastOnce);
-        session.receive(&stray, at(0));
+        session.receive(&stray, at(0), || 0);
         assert_eq!(session.poll(), None);
-        session.receive(&[0x40, 2, 0, 1], at(0));
+        session.receive(&[0x40, 2, 0, 1], at(0), || 0);
         assert_eq!(session.poll(), Some(Event::Published));
-        session.receive(&[0x40, 2, 0, 1], at(0));
-        session.receive(PINGRESP, at(0));
-        session.receive(&stray, at(0));
+        session.receive(&[0x40, 2, 0, 1], at(0), || 0);
+        session.receive(PINGRESP, at(0), || 0);
+        session.receive(&stray, at(0), || 0);
         session
             .publish(topic(), b"n".to_vec(), Qos::ExactlyOnce, at(1))
             .unwrap();
@@ -580,7 +596,7 @@ fn acknowledgements_that_nobody_awaits_are_ignored() {
 #[test]
 fn a_message_given_up_is_released_when_its_pubrec_comes() {
     let mut session = awaiting_pubrec();
-    session.handle_timeout(at(20));
+    session.handle_timeout(at(20), || 0);
     assert_eq!(fate(&mut session), Fate::Unknown);
     session
         .publish(topic(), vec![], Qos::AtLeastOnce, at(21))
@@ -588,9 +604,9 @@ fn a_message_given_up_is_released_when_its_pubrec_comes() {
     session.poll();
     session.connected(at(21));
     sent(&mut session, at(21));
-    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat(), at(0));
+    session.receive(&[SESSION_PRESENT, &[0x50, 2, 0, 1]].concat(), at(0), || 0);
     assert_eq!(sent(&mut session, at(21)), [0x62, 2, 0, 1]);
-    session.receive(&[0x70, 2, 0, 1, 0x40, 2, 0, 2], at(0));
+    session.receive(&[0x70, 2, 0, 1, 0x40, 2, 0, 2], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
     assert!(session.is_connected());
 }
@@ -603,12 +619,12 @@ fn a_resumed_session_pings() {
         ..kept()
     };
     let mut session = publishing(options, Qos::ExactlyOnce);
-    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0));
+    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0), || 0);
     sent(&mut session, at(0));
     reconnect(&mut session);
     sent(&mut session, at(2));
     assert_eq!(session.timeout(), Some(at(8)));
-    session.handle_timeout(at(8));
+    session.handle_timeout(at(8), || 0);
     assert_eq!(sent(&mut session, at(8)), [0xc0, 0]);
 }
 
@@ -617,12 +633,12 @@ fn a_resumed_session_pings() {
 fn a_new_connection_begins_anew() {
     let mut session = connected(Qos::AtLeastOnce);
     // Half an acknowledgement, and half of an answer to a message.
-    session.receive(&[0x32, 5, 0, 1, b't', 0, 7, 0x40, 2], at(0));
+    session.receive(&[0x32, 5, 0, 1, b't', 0, 7, 0x40, 2], at(0), || 0);
     session.transmitted(2, at(0));
     reconnect(&mut session);
     assert!(sent(&mut session, at(2)).starts_with(CONNECT));
-    session.receive(CONNACK, at(0));
-    session.receive(&[0x40, 2, 0, 1], at(0));
+    session.receive(CONNACK, at(0), || 0);
+    session.receive(&[0x40, 2, 0, 1], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
@@ -654,13 +670,13 @@ fn a_flush_of_an_old_connection_says_nothing_of_the_new_one() {
     session.poll();
     session.connected(at(2));
     session.transmitted(session.transmit().len(), at(2));
-    session.receive(&[CONNACK, &[0x40, 2, 0, 3]].concat(), at(0));
+    session.receive(&[CONNACK, &[0x40, 2, 0, 3]].concat(), at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
     session
         .publish(topic(), b"o".to_vec(), Qos::AtMostOnce, at(2))
         .unwrap();
     // Anything has the session look whether it is done.
-    session.receive(&[0x30, 3, 0, 1, b't'], at(0));
+    session.receive(&[0x30, 3, 0, 1, b't'], at(0), || 0);
     assert_eq!(session.poll(), None);
 }
 
@@ -672,15 +688,15 @@ fn pings_of_an_old_connection_are_forgotten() {
         ..options()
     };
     let mut session = publishing(options, Qos::AtLeastOnce);
-    session.receive(CONNACK, at(0));
-    session.handle_timeout(at(6));
+    session.receive(CONNACK, at(0), || 0);
+    session.handle_timeout(at(6), || 0);
     sent(&mut session, at(6));
     session.closed(at(7), || 0);
-    session.handle_timeout(at(8));
+    session.handle_timeout(at(8), || 0);
     session.poll();
     session.connected(at(8));
     sent(&mut session, at(8));
-    session.receive(&[CONNACK, &[0x40, 2, 0, 1]].concat(), at(8));
+    session.receive(&[CONNACK, &[0x40, 2, 0, 1]].concat(), at(8), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
     session
         .publish(topic(), vec![], Qos::AtMostOnce, at(8))
@@ -714,11 +730,11 @@ fn what_a_disconnect_gives_up_never_leaves() {
 #[test]
 fn nothing_of_a_lost_session_is_remembered() {
     let mut session = awaiting_pubrec();
-    session.receive(&[0x50, 2, 0, 1], at(0));
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
     sent(&mut session, at(1));
     reconnect(&mut session);
     sent(&mut session, at(2));
-    session.receive(CONNACK, at(0));
+    session.receive(CONNACK, at(0), || 0);
     assert_eq!(fate(&mut session), Fate::Unknown);
     session
         .publish(topic(), vec![], Qos::AtLeastOnce, at(3))
@@ -726,7 +742,7 @@ fn nothing_of_a_lost_session_is_remembered() {
     session.poll();
     session.connected(at(3));
     sent(&mut session, at(3));
-    session.receive(SESSION_PRESENT, at(0));
+    session.receive(SESSION_PRESENT, at(0), || 0);
     assert_eq!(session.transmit(), b"");
 }
 
@@ -742,9 +758,11 @@ fn memory_of_messages_given_up_is_bounded() {
         let now = at(100 * round);
         session.connected(now);
         sent(&mut session, now);
-        session.receive(&[SESSION_PRESENT, PINGRESP].concat(), now);
+        let [.., high, low] = (round + 1).to_be_bytes();
+        let pubcomp = [0x70, 2, high, low];
+        session.receive(&[SESSION_PRESENT, &pubcomp].concat(), now, || 0);
         sent(&mut session, now);
-        session.handle_timeout(at(100 * round + 20));
+        session.handle_timeout(at(100 * round + 20), || 0);
         assert_eq!(fate(&mut session), Fate::Unknown);
     }
     assert_eq!(session.given_up.len(), MAX_GIVEN_UP);
