@@ -113,6 +113,74 @@ fn a_message_of_a_kept_session_is_read_before_it_is_ok() -> Result<()> {
     Ok(())
 }
 
+on_each_broker! {
+    /// Mosquitto has room for 20 of them, and then takes what is new, completes it, and lets it lie.
+    fn messages_that_were_left_half_way_do_not_stand_in_the_way(kind) {
+        let broker = kind.start(Access::Open)?;
+        let subscriber = Subscriber::start(broker.address(), Access::Open, "pets", Qos::ExactlyOnce)?;
+        leave_half_way(broker.address(), 1..=50)?;
+        for name in ["Tom", "Felix", "Garfield"] {
+            Probe::new()
+                .open(&format!("{}{KEPT}", broker.url()))
+                .publish("pets", Qos::ExactlyOnce, name)
+                .drop_connection()
+                .run()?
+                .expect_ok()?;
+            let message = subscriber.next().context(name)?;
+            ensure!(message.payload == name.as_bytes(), "{message:?}");
+        }
+        Ok(())
+    }
+}
+
+/// Whichever it takes: an earlier instance left a message with each packet id, and the broker would take a new one for that.
+#[test]
+fn a_packet_id_that_was_left_half_way_is_freed_on_aedes() -> Result<()> {
+    if !aedes::is_here() {
+        return Ok(());
+    }
+    let broker = Aedes::start()?;
+    leave_half_way(broker.address(), 1..=u16::MAX)?;
+    let address = format!("mqtt://{}{KEPT}", broker.address());
+    let messages = 3;
+    let mut probe = Probe::new().open(&address);
+    for index in 0..messages {
+        probe = probe.publish(&format!("pets/{index}"), Qos::ExactlyOnce, "a cat");
+    }
+    probe.drop_connection().run()?.expect_ok()?;
+    let log = broker.log()?;
+    for index in 0..messages {
+        let passed_on = log.matches(&format!("Released pets/{index}\n")).count();
+        ensure!(
+            passed_on == 1,
+            "message {index} was passed on {passed_on} times"
+        );
+    }
+    Ok(())
+}
+
+/// Publishes messages at QoS 2 with these packet ids in the session of [`KEPT`], and goes away before PUBREL.
+fn leave_half_way(broker: SocketAddr, ids: RangeInclusive<u16>) -> Result<()> {
+    let mut stream = TcpStream::connect(broker)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(b"\x10\x0f\0\x04MQTT\x04\0\0\x1e\0\x03cat")?;
+    stream.read_exact(&mut [0; 4])?;
+    let mut reader = stream.try_clone()?;
+    // As many PUBREC, each of four bytes.
+    let answers = 4 * ids.len() as u64;
+    let packets: Vec<u8> = ids.flat_map(|id| publish(2, id, 0)).collect();
+    let read = thread::spawn(move || {
+        io::copy(
+            &mut Read::by_ref(&mut reader).take(answers),
+            &mut io::sink(),
+        )
+    });
+    stream.write_all(&packets)?;
+    let read = read.join().expect("it does not panic")?;
+    ensure!(read == answers, "{read} of {answers} bytes of answers came");
+    Ok(())
+}
+
 /// An id that an earlier connection left half way would make a broker drop the new message.
 #[test]
 fn packet_ids_of_a_kept_session_do_not_all_begin_at_1() -> Result<()> {
