@@ -630,6 +630,8 @@ impl Session {
             let packet_id = publication.packet_id;
             codec::ack(Ack::Pubrel, packet_id, self.output.control());
             publication.release = Some(self.output.end());
+            // Its answer, if it still comes, is as good as the one to this.
+            self.prepared = None;
             self.ping();
             return;
         }
@@ -768,6 +770,11 @@ impl Session {
     /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6]. One that
     /// belongs to no message of ours touches no promise: it may be of a client of our id that is gone, or come once more.
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
+        // Also where a message of another QoS has the id by now.
+        if ack == Ack::Pubcomp && self.prepared == Some((packet_id, false)) {
+            self.prepared = Some((packet_id, true));
+            return Ok(());
+        }
         let taken = self.output.taken();
         let publication = self.publication.as_mut();
         let Some(publication) =
@@ -815,13 +822,6 @@ impl Session {
 
     /// Takes an acknowledgement that the message in flight does not await.
     fn acknowledged_other(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
-        if let Some((prepared, is_free)) = &mut self.prepared
-            && *prepared == packet_id
-            && ack == Ack::Pubcomp
-        {
-            *is_free = true;
-            return Ok(());
-        }
         if packet_id == 0 {
             return Err(Failure::Violation(Violation::NoPacketId(ack.name())));
         }

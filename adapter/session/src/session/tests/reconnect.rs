@@ -538,6 +538,22 @@ fn a_packet_id_that_was_freed_before_needs_no_question() {
     }
 }
 
+/// The answer to what freed an id may come when a message of another QoS has it.
+#[test]
+fn a_packet_id_that_was_freed_for_another_message() {
+    let mut session = awaiting_pubrec();
+    session.receive(&[0x50, 2, 0, 1], at(0), || 0);
+    sent(&mut session, at(0));
+    session.receive(PUBCOMP_1, at(0), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
+    session
+        .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
+        .unwrap();
+    sent(&mut session, at(0));
+    session.receive(&[0x70, 2, 0, 2, 0x40, 2, 0, 2], at(0), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
+}
+
 /// As rumqttd does, where the id is not in use: then it is not asked again.
 #[test]
 fn a_broker_that_closes_on_pubrel() {
