@@ -19,7 +19,7 @@ pub(crate) fn habits(location: &str) -> Option<Habits> {
 
 /// Remembers what was found out of a broker. That it is as it should be need not be remembered.
 pub(crate) fn learn(location: impl FnOnce() -> String, habits: Habits) {
-    if habits.early != Early::Refused && habits.answers_pings {
+    if habits.early != Early::Refused && habits.answers_pings && habits.frees_ids {
         return;
     }
     let location = location();

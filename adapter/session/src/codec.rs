@@ -136,6 +136,7 @@ impl Input {
         Ok(Some(match kind {
             Kind::Connack => {
                 // mqttbytes reads one of the flags, and ignores the rest as we do: what the packet says is plain.
+                let flags = frame.get(1 + length_bytes).copied().unwrap_or_default();
                 match ConnAck::read(header, frame) {
                     Ok(connack) => {
                         let refusal = refusal(connack.code);
@@ -144,7 +145,8 @@ impl Input {
                             refusal,
                         }
                     }
-                    Err(Error::InvalidConnectReturnCode(code)) => Packet::Connack {
+                    // With reserved flags as well, nothing of it is plain.
+                    Err(Error::InvalidConnectReturnCode(code)) if flags <= 1 => Packet::Connack {
                         session_present: false,
                         refusal: Some(Refusal::Other(code)),
                     },
@@ -569,6 +571,8 @@ mod tests {
                 "{bytes:x?}"
             );
         }
+        let malformed = Err(Violation::Malformed("CONNACK"));
+        assert_eq!(decode_all(&[0x20, 2, 0xff, 0xff]), malformed);
         let refusal = Err(Violation::ReasonCode("PUBACK", 0x87));
         assert_eq!(decode_all(&[0x40, 3, 0, 7, 0x87]), refusal);
     }

@@ -32,6 +32,8 @@ pub struct Habits {
     pub early: Early,
     /// Whether it answers PINGREQ [MQTT-3.12.4-1]; some bridges and small brokers do not.
     pub answers_pings: bool,
+    /// Whether it takes a PUBREL of a packet id that is not in use [MQTT-4.3.3-2]; some brokers close on it (rumqttd 0.20 does).
+    pub frees_ids: bool,
 }
 
 /// Whether a broker takes what a client sends before CONNACK, as it may (3.1.4, non-normative comment).
@@ -51,6 +53,7 @@ impl Default for Habits {
         Self {
             early: Early::Unknown,
             answers_pings: true,
+            frees_ids: true,
         }
     }
 }
@@ -145,8 +148,8 @@ pub struct Session {
     pings: u32,
     /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
     is_talkative: bool,
-    /// A packet id that PUBREL was sent for ahead of its use, and whether the broker has answered that.
-    prepared: Option<(u16, bool)>,
+    /// The packet id of the last QoS 2 message of a kept session on this connection: its PUBCOMP shows that it is free.
+    free_id: Option<u16>,
     /// Whether a message was published on this connection.
     has_published: bool,
     /// Whether nothing more is to be sent on this connection, which has a question that will have no answer.
@@ -207,7 +210,7 @@ impl Session {
             last_received: Instant::from_nanos(0),
             pings: 0,
             is_talkative: false,
-            prepared: None,
+            free_id: None,
             has_published: false,
             is_spent: false,
             habits: options.habits,
@@ -264,12 +267,14 @@ impl Session {
             self.leave(Phase::Offline);
         }
 
-        let packet_id = self.next_packet_id();
+        let free_id = self.free_id.take_if(|_| qos == Qos::ExactlyOnce);
+        let packet_id = free_id.unwrap_or_else(|| self.next_packet_id());
         let timeout = self.options.ack_timeout;
         let payload = Bytes::from(payload);
         let mut publication =
             Publication::new(topic, payload, qos, length, packet_id, now, timeout);
         if matches!(self.phase, Phase::Connected) {
+            publication.is_released = free_id.is_some();
             publication.sign_of_life = is_idle.then(|| now + self.patience());
             publication.is_confirmed = is_silent;
         }
@@ -431,7 +436,7 @@ impl Session {
                 if !self.was_accepted && now >= first + timeout {
                     return self.fail(loss);
                 }
-                publication.lost(is_accepted);
+                self.habits.frees_ids &= !publication.lost(is_accepted);
                 self.leave(Phase::Offline);
                 self.pause(loss, now, random);
             }
@@ -623,15 +628,10 @@ impl Session {
         // copy, and drops it, if they have the same packet id. PUBREL frees the id. Not in front of the PUBLISH in the same
         // write: a broker may handle what comes together at once (aedes does). Some brokers do not answer a PUBREL of an id that
         // is free; a ping tells when these had it.
-        if publication.needs_release()
-            && kept
-            && self.prepared != Some((publication.packet_id, true))
-        {
+        if publication.needs_release() && kept && self.habits.frees_ids {
             let packet_id = publication.packet_id;
             codec::ack(Ack::Pubrel, packet_id, self.output.control());
             publication.release = Some(self.output.end());
-            // Its answer, if it still comes, is as good as the one to this.
-            self.prepared = None;
             self.ping();
             return;
         }
@@ -770,11 +770,6 @@ impl Session {
     /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6]. One that
     /// belongs to no message of ours touches no promise: it may be of a client of our id that is gone, or come once more.
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
-        // Also where a message of another QoS has the id by now.
-        if ack == Ack::Pubcomp && self.prepared == Some((packet_id, false)) {
-            self.prepared = Some((packet_id, true));
-            return Ok(());
-        }
         let taken = self.output.taken();
         let publication = self.publication.as_mut();
         let Some(publication) =
@@ -799,7 +794,6 @@ impl Session {
                 if ack == Ack::Pubrec {
                     publication.ack = Some(Ack::Pubcomp);
                     self.enqueue();
-                    self.prepare();
                 } else {
                     self.finish(Event::Published);
                 }
@@ -841,17 +835,6 @@ impl Session {
                 Ok(())
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Frees the packet id of the next message together with what goes out now, so that it needs no question of its own.
-    fn prepare(&mut self) {
-        if !self.options.clean_session {
-            let last = self.last_packet_id;
-            let packet_id = self.next_packet_id();
-            self.last_packet_id = last;
-            codec::ack(Ack::Pubrel, packet_id, self.output.control());
-            self.prepared = Some((packet_id, false));
         }
     }
 
@@ -900,7 +883,7 @@ impl Session {
         self.is_talkative = false;
         self.has_published = false;
         self.is_spent = false;
-        self.prepared = None;
+        self.free_id = None;
         self.phase = phase;
     }
 
@@ -908,6 +891,9 @@ impl Session {
         if let Some(publication) = self.publication.take() {
             if publication.has_left_early && self.habits.early == Early::Unknown {
                 self.habits.early = Early::Taken;
+            }
+            if publication.qos == Qos::ExactlyOnce && !self.options.clean_session {
+                self.free_id = Some(publication.packet_id);
             }
         }
         self.has_published = true;

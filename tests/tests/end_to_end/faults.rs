@@ -66,9 +66,8 @@ fn an_answer_that_is_not_mqtt() -> Result<()> {
         b"SSH-2.0-OpenSSH_9.2\r\n",
         &[0x00; 16],
         &[0xFF; 16],
-        // CONNACK of a length that it can't have, with an unknown code, with reserved bits.
-        &[0x20, 0x03, 0, 0, 0],
-        &[0x20, 0x02, 0, 6],
+        // CONNACK of a length that it can't have, with reserved bits.
+        &[0x20, 0x01, 0],
         &[0x21, 0x02, 0, 0],
         // PUBACK before CONNACK.
         &[0x40, 0x02, 0, 1],

@@ -4,6 +4,7 @@
 //! `cargo test -p end-to-end publish::`.
 
 mod addresses;
+mod brokers;
 mod commands;
 mod configuration;
 mod credentials;

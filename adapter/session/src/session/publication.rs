@@ -149,8 +149,9 @@ impl Publication {
         }
     }
 
-    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
-    pub(super) fn lost(&mut self, is_accepted: bool) {
+    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one. Says
+    /// whether the broker closes on what is to free a packet id: once may be by chance, twice in a row is not.
+    pub(super) fn lost(&mut self, is_accepted: bool) -> bool {
         self.is_ponged = false;
         self.is_released = false;
         self.has_left_early = false;
@@ -165,14 +166,12 @@ impl Publication {
         self.confirmation = None;
         self.begin = u64::MAX;
         self.end = u64::MAX;
+        self.refusals > 1
     }
 
     /// Whether a broker in which its packet id is in use would take it for the message that has the id, and drop it.
-    ///
-    /// Some brokers close the connection on a PUBREL of an id that is not in use (rumqttd does). Once may be by chance; twice
-    /// in a row shows that it is free.
     pub(super) fn needs_release(&self) -> bool {
-        self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released && self.refusals < 2
+        self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released
     }
 
     /// Whether nothing of it is in the output of this connection.

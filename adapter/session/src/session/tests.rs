@@ -28,7 +28,7 @@ fn options() -> ConnectOptions {
         // Known to be as it should; see `brokers` for the others.
         habits: Habits {
             early: Early::Taken,
-            answers_pings: true,
+            ..Habits::default()
         },
         is_tls_port: false,
         max_incoming_packet_size: 1000,

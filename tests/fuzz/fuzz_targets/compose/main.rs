@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use spin_mqtt_composer::{
-    Composer, Composition, MQTT_INTERFACE, Provider, Settings, Outcome, WasiVersion,
+    Composer, Composition, MQTT_INTERFACE, Outcome, Provider, Settings, WasiVersion,
 };
 use wasmparser::{Validator, WasmFeatures};
 

@@ -267,19 +267,11 @@ impl Case {
                 .acknowledge(PingReq),
             Qos::AtMostOnce => script.receive(Publish),
             Qos::AtLeastOnce => script.receive(Publish).acknowledge(Publish),
-            Qos::ExactlyOnce => {
-                let script = script
-                    .receive(Publish)
-                    .acknowledge(Publish)
-                    .receive(PubRel)
-                    .acknowledge(PubRel);
-                if self.is_kept {
-                    // For the packet id of the next message.
-                    script.receive(PubRel).acknowledge(PubRel)
-                } else {
-                    script
-                }
-            }
+            Qos::ExactlyOnce => script
+                .receive(Publish)
+                .acknowledge(Publish)
+                .receive(PubRel)
+                .acknowledge(PubRel),
         }
     }
 
