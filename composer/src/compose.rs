@@ -62,8 +62,8 @@ impl Composer {
         self
     }
 
-    /// Whether the app's imports that are neither plugged nor of stable WASI 0.2 are filled with stubs: a call of one says on
-    /// standard error what was called, and traps. Not filled unless set. What a stub can't stand for is left to
+    /// Fills the app's imports that are neither plugged nor of stable WASI 0.2 with stubs: a call of one writes the name of the
+    /// function to standard error, and traps. Not filled unless set. Some imports can have no stub and are left to
     /// [`allow_unresolved`](Self::allow_unresolved): asynchronous functions, the drafts in an interface of stable WASI, and
     /// imports of the adapter.
     pub fn stub_unresolved(mut self, stub: bool) -> Self {
@@ -71,8 +71,9 @@ impl Composer {
         self
     }
 
-    /// Which version of WASI 0.2 a composition imports, and has its exports of `wasi:cli/run` and `wasi:http/incoming-handler`
-    /// at: one for all, so that it runs on hosts that do not match versions by themselves. [`WasiVersion::Lowest`] unless set.
+    /// Sets the one version of WASI 0.2 for a composition's imports, and for its exports of `wasi:cli/run` and
+    /// `wasi:http/incoming-handler`, so that it runs on hosts that do not match versions by themselves. [`WasiVersion::Lowest`]
+    /// unless set.
     pub fn wasi(mut self, version: WasiVersion) -> Self {
         self.wasi = version;
         self

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use spin_mqtt_composer::{
-    Form, Graph, Inspection, MQTT_INTERFACE, Outcome, Provider, Requirements,
+    AppError, ComposeError, Form, Graph, Inspection, Outcome, Provider, Requirements,
 };
 
 use super::{
@@ -182,7 +182,13 @@ fn text(out: &mut impl Write, app: &str, inspection: &Inspection, file: &str) ->
         Outcome::Ready { .. } | Outcome::Composed { .. }
     );
     // An adapter has settings too.
-    if composed || inspection.exports.iter().any(|name| name == MQTT_INTERFACE) {
+    let is_adapter = matches!(
+        inspection.outcome,
+        Outcome::Refused {
+            reason: ComposeError::App(AppError::IsAdapter)
+        }
+    );
+    if composed || is_adapter {
         settings(out, inspection)?;
     }
     if !composed {

@@ -19,7 +19,7 @@ use super::{
     form::Form,
 };
 use crate::{
-    adapters::MQTT_INTERFACE,
+    adapters::EMBEDDED,
     types::{Bodies, Component, InputError, limits::MAX_DESCRIPTIONS, validate},
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn componentize(module: Cow<'_, [u8]>) -> Result<(Vec<u8>, Component,
             Payload::ImportSection(imports) => {
                 for import in imports.clone().into_imports() {
                     let module = import?.module;
-                    imports_mqtt |= module == MQTT_INTERFACE;
+                    imports_mqtt |= module == EMBEDDED.interface();
                     imports_itself |= module == MAIN_MODULE;
                 }
             }

@@ -3,7 +3,7 @@
 use semver::Version;
 use wasmparser::names::{ComponentName, ComponentNameKind};
 
-use crate::adapters::MQTT_INTERFACE;
+use crate::adapters::EMBEDDED;
 
 /// Spin's MQTT in any version.
 const MQTT_UNVERSIONED: &str = "fermyon:spin/mqtt";
@@ -47,7 +47,7 @@ impl<'a> InterfaceName<'a> {
 /// A kind of name of an MQTT interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MqttName {
-    /// [`MQTT_INTERFACE`] itself.
+    /// The interface of the embedded adapter.
     Supported,
     /// Another version of it.
     OtherVersion,
@@ -58,7 +58,7 @@ pub(crate) enum MqttName {
 impl MqttName {
     /// Recognises the name of an MQTT interface; `None` for any other name.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        if name == MQTT_INTERFACE {
+        if name == EMBEDDED.interface() {
             return Some(Self::Supported);
         }
         match name.split('@').next()? {
@@ -86,7 +86,10 @@ mod tests {
 
     #[test]
     fn mqtt_names_are_told_apart() {
-        assert_eq!(MqttName::of(MQTT_INTERFACE), Some(MqttName::Supported));
+        assert_eq!(
+            MqttName::of(EMBEDDED.interface()),
+            Some(MqttName::Supported)
+        );
         assert_eq!(
             MqttName::of("fermyon:spin/mqtt@2.1.0"),
             Some(MqttName::OtherVersion)
