@@ -40,6 +40,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(90);
 /// The longest that the requests take between one stop of the broker and the next.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(600);
 
+/// The longest that the system takes to hand over what it has, on a busy machine.
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
+
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -63,6 +66,22 @@ pub struct Plan {
     pub downtime: Duration,
     /// Options of `compose` for the component.
     pub compose: Vec<String>,
+}
+
+/// Waits until the broker has got all messages that were Ok, for as long as that may take: at QoS 0 the last ones may still be
+/// with the system. What is missing after that, the report tells.
+fn await_arrival(broker: &Broker, requests: &[(usize, Answer)]) -> Result<()> {
+    let deadline = Instant::now() + ARRIVAL_LIMIT;
+    loop {
+        let log = BrokerLog::parse(&broker.log()?)?;
+        let has_arrived = |(index, answer): &(usize, Answer)| {
+            !matches!(answer, Answer::Published) || log.message(&topic(*index)).is_some()
+        };
+        if requests.iter().all(has_arrived) || Instant::now() > deadline {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// Who the requests are to the broker.
@@ -201,6 +220,7 @@ impl Plan {
         })?;
         let elapsed = start.elapsed();
 
+        await_arrival(&broker, &requests)?;
         let seen = watcher.finish(&broker, self.size)?;
         let text = broker.log()?;
         let log = BrokerLog::parse(&text)?;

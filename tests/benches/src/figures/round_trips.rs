@@ -109,10 +109,14 @@ fn clients(depth: Depth) -> &'static [Client] {
     }
 }
 
-const ROWS: [&str; 12] = [
+/// For brokers that take nothing before their CONNACK. It is a key of the adapter's addresses alone.
+const EARLY_REFUSED: &str = "open + publish, QoS 1, early_publish=false";
+
+const ROWS: [&str; 13] = [
     "open + publish, QoS 0",
     "open + publish, QoS 1",
     "open + publish, QoS 2",
+    EARLY_REFUSED,
     "a further publish, QoS 0",
     "a further publish, QoS 1",
     "a further publish, QoS 2",
@@ -180,6 +184,10 @@ fn sample(
         client,
         &["open + publish 1 MiB, QoS 1: open publish/1/1048576".to_owned()],
     )?);
+    if client == Client::Composed {
+        let waits = format!("{EARLY_REFUSED}: open-waiting publish/1/{SIZE}");
+        sample.extend(run(client, &[waits])?);
+    }
     for value in sample.values_mut() {
         *value /= round_trip;
     }
