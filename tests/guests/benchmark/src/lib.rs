@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! open                 opens a connection, which the next steps use
+//! open-waiting         the same, and nothing leaves before the broker's CONNACK
 //! publish/QOS/SIZE     publishes SIZE bytes; publish/QOS/SIZExCOUNT, COUNT times
 //! drop                 drops the connection
 //! sleep/MILLISECONDS
@@ -33,6 +34,12 @@ pub const MAX_PACKET: usize = 2 * 1024 * 1024;
 pub trait Client: Sized {
     /// Opens a connection to `broker`, which is `HOST:PORT`. Dropping it closes it.
     fn open(broker: &str, client_id: &str) -> Result<Self, String>;
+
+    /// The same, for brokers that take nothing before their CONNACK.
+    fn open_waiting(broker: &str, client_id: &str) -> Result<Self, String> {
+        let _ = (broker, client_id);
+        Err("this client knows no such option".into())
+    }
 
     /// Publishes `payload` to [`TOPIC`] and returns once the promise of `qos` is kept.
     fn publish(&mut self, payload: &[u8], qos: u8) -> Result<(), String>;
@@ -84,6 +91,7 @@ struct Group {
 
 enum Step {
     Open,
+    OpenWaiting,
     Publish {
         qos: u8,
         payload: Vec<u8>,
@@ -98,6 +106,7 @@ impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Open => f.write_str("open"),
+            Self::OpenWaiting => f.write_str("open-waiting"),
             Self::Publish {
                 qos,
                 payload,
@@ -132,6 +141,7 @@ impl Step {
         let words: Vec<&str> = text.split('/').collect();
         Ok(match *words {
             ["open"] => Self::Open,
+            ["open-waiting"] => Self::OpenWaiting,
             ["drop"] => Self::Drop,
             ["sleep", millis] => Self::Sleep(Duration::from_millis(number(millis)?)),
             ["publish", qos @ ("0" | "1" | "2"), size] => {
@@ -155,6 +165,7 @@ fn perform<C: Client>(
 ) -> Result<(), String> {
     match step {
         Step::Open => *client = Some(C::open(broker, client_id)?),
+        Step::OpenWaiting => *client = Some(C::open_waiting(broker, client_id)?),
         Step::Publish {
             qos,
             payload,

@@ -19,12 +19,11 @@ mod wasm {
 
     impl guest_benchmark::Client for Client {
         fn open(broker: &str, client_id: &str) -> Result<Self, String> {
-            let address = format!(
-                "mqtt://{broker}?client_id={client_id}\
-                 &max_incoming_packet_size_bytes={MAX_PACKET}&max_outgoing_packet_size_bytes={MAX_PACKET}"
-            );
-            let connection = Connection::open(&address, "", "", 30);
-            connection.map(Self).map_err(|error| error.to_string())
+            open(broker, client_id, "")
+        }
+
+        fn open_waiting(broker: &str, client_id: &str) -> Result<Self, String> {
+            open(broker, client_id, "&early_publish=false")
         }
 
         fn publish(&mut self, payload: &[u8], qos: u8) -> Result<(), String> {
@@ -36,5 +35,15 @@ mod wasm {
             let published = self.0.publish(TOPIC, payload, qos);
             published.map_err(|error| error.to_string())
         }
+    }
+
+    /// Opens a connection with these keys in its address as well.
+    fn open(broker: &str, client_id: &str, keys: &str) -> Result<Client, String> {
+        let address = format!(
+            "mqtt://{broker}?client_id={client_id}{keys}\
+             &max_incoming_packet_size_bytes={MAX_PACKET}&max_outgoing_packet_size_bytes={MAX_PACKET}"
+        );
+        let connection = Connection::open(&address, "", "", 30);
+        connection.map(Client).map_err(|error| error.to_string())
     }
 }
