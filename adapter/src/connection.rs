@@ -1,7 +1,9 @@
 //! A connection as the guest holds it.
 
 use mqtt_client::Client;
-use mqtt_session::{Address, AddressError, ConnectOptions, Credentials, Failure, Qos, Topic};
+use mqtt_session::{
+    Address, AddressError, ConnectOptions, Credentials, Early, Failure, Qos, Topic,
+};
 use wasi::random::random::get_random_u64;
 
 use crate::{
@@ -78,7 +80,12 @@ impl Connection {
             keep_alive_secs,
         );
         if let Some(habits) = known::habits(&address.location()) {
+            let early = options.habits.early;
             options.habits = habits;
+            // The address has the last word.
+            if early == Early::Refused {
+                options.habits.early = early;
+            }
         }
         let client = Client::connect(Wasi, address, options)
             .map_err(|unreachable| OpenError::Unreachable(unreachable.reason))?;
@@ -99,8 +106,12 @@ impl Connection {
         let dropped = mqtt_session::PublishError::Ended(Failure::Disconnected);
         let client = self.client.as_mut();
         let client = client.ok_or(mqtt_client::PublishError::Refused(dropped))?;
+        let thought = client.habits();
         let result = client.publish(topic, payload, qos);
-        known::learn(|| client.location(), client.habits());
+        let found = client.habits();
+        if found != thought {
+            known::learn(|| client.location(), thought, found);
+        }
         Ok(result?)
     }
 }

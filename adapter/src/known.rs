@@ -1,10 +1,10 @@
-//! What this instance has found out of brokers that do less than they should.
+//! The habits of brokers that do less than they should, as this instance has found them out.
 
 use core::cell::RefCell;
 
-use mqtt_session::{Early, Habits};
+use mqtt_session::{Early, Habits, Pings};
 
-/// How many brokers are remembered. The one learnt of first goes first.
+/// The most brokers that are remembered. The one learnt of first goes first.
 const BROKERS: usize = 16;
 
 thread_local! {
@@ -12,22 +12,39 @@ thread_local! {
     static KNOWN: RefCell<Vec<(String, Habits)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What is known of the broker at `location`, if it is worth knowing.
+/// The habits of the broker at `location`, if any were found out.
 pub(crate) fn habits(location: &str) -> Option<Habits> {
     KNOWN.with_borrow(|known| known.iter().find(|it| it.0 == location).map(|it| it.1))
 }
 
-/// Remembers what was found out of a broker. That it is as it should be need not be remembered.
-pub(crate) fn learn(location: impl FnOnce() -> String, habits: Habits) {
-    if habits.early != Early::Refused && habits.answers_pings && habits.frees_ids {
-        return;
-    }
-    let location = location();
+/// Remembers which habits of a broker were found to be other than was thought.
+pub(crate) fn learn(location: impl FnOnce() -> String, thought: Habits, found: Habits) {
     KNOWN.with_borrow_mut(|known| {
-        known.retain(|it| it.0 != location);
-        if known.len() == BROKERS {
-            known.remove(0);
+        let is_as_it_should =
+            found.early != Early::Refused && found.pings != Pings::Ignored && found.frees_ids;
+        // Most often all brokers are, and nothing needs remembering.
+        if is_as_it_should && known.is_empty() {
+            return;
         }
-        known.push((location, habits));
+        let location = location();
+        let index = known.iter().position(|it| it.0 == location);
+        let index = index.unwrap_or_else(|| {
+            if known.len() == BROKERS {
+                known.remove(0);
+            }
+            known.push((location, Habits::default()));
+            known.len() - 1
+        });
+        // Another connection may have found out more meanwhile.
+        let habits = &mut known[index].1;
+        if found.early != thought.early {
+            habits.early = found.early;
+        }
+        if found.pings != thought.pings {
+            habits.pings = found.pings;
+        }
+        if found.frees_ids != thought.frees_ids {
+            habits.frees_ids = found.frees_ids;
+        }
     });
 }

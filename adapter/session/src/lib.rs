@@ -23,6 +23,6 @@ pub use error::{Awaited, Failure, Fate, Protocol, PublishError, Refusal, Violati
 use mqtt_address::text;
 pub use mqtt_address::{Address, AddressError, Host, Scheme};
 pub use options::{ConnectOptions, Credentials, CredentialsError};
-pub use session::{Early, Event, Habits, Qos, Session};
+pub use session::{Early, Event, Habits, Pings, Qos, Session};
 pub use time::Instant;
 pub use topic::{Topic, TopicError};

@@ -31,7 +31,7 @@ pub struct Habits {
     /// Whether it takes what is sent before its CONNACK.
     pub early: Early,
     /// Whether it answers PINGREQ [MQTT-3.12.4-1]; some bridges and small brokers do not.
-    pub answers_pings: bool,
+    pub pings: Pings,
     /// Whether it takes a PUBREL of a packet id that is not in use [MQTT-4.3.3-2]; some brokers close on it (rumqttd 0.20 does).
     pub frees_ids: bool,
 }
@@ -47,12 +47,23 @@ pub enum Early {
     Refused,
 }
 
+/// Whether a broker answers pings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pings {
+    /// No ping has had its time yet.
+    Unknown,
+    /// It has answered one; so no answer means that the connection is dead.
+    Answered,
+    /// It has not answered one in time, on a connection that it had accepted; so it is not asked.
+    Ignored,
+}
+
 impl Default for Habits {
     /// What a broker is taken for that nothing is known of.
     fn default() -> Self {
         Self {
             early: Early::Unknown,
-            answers_pings: true,
+            pings: Pings::Unknown,
             frees_ids: true,
         }
     }
@@ -144,8 +155,9 @@ pub struct Session {
     last_sent: Instant,
     /// When bytes were received last.
     last_received: Instant,
-    /// PINGREQs that await their PINGRESP.
+    /// How many PINGREQs this connection has had, and how many of them were answered: in their order.
     pings: u32,
+    pongs: u32,
     /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
     is_talkative: bool,
     /// The packet id of the last QoS 2 message of a kept session on this connection: its PUBCOMP shows that it is free.
@@ -155,6 +167,8 @@ pub struct Session {
     /// Whether nothing more is to be sent on this connection, which has a question that will have no answer.
     is_spent: bool,
     habits: Habits,
+    /// Whether the broker has answered a PUBREL that was to free a packet id.
+    has_freed: bool,
     /// Whether a broker has accepted us before.
     was_accepted: bool,
     /// The time from CONNECT to CONNACK, of the last connection that had both.
@@ -185,6 +199,15 @@ enum Phase {
     Disconnected,
 }
 
+/// A PINGREQ that a message awaits the answer of.
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    /// Counted from 1, on its connection.
+    number: u32,
+    /// The place in the output where it ends.
+    end: u64,
+}
+
 /// A message that the app was told to be in doubt, in a session that the broker keeps. Its packet id stays in use
 /// [MQTT-2.3.1-2]: a broker may take a new message of QoS 2 and the same id for the old one, and drop it.
 #[derive(Debug)]
@@ -209,11 +232,13 @@ impl Session {
             last_sent: Instant::from_nanos(0),
             last_received: Instant::from_nanos(0),
             pings: 0,
+            pongs: 0,
             is_talkative: false,
             free_id: None,
             has_published: false,
             is_spent: false,
             habits: options.habits,
+            has_freed: false,
             was_accepted: false,
             round_trip: Duration::ZERO,
             options,
@@ -263,7 +288,13 @@ impl Session {
         }
         let is_silent = now > self.last_received + SILENCE;
         let is_idle = is_silent && now > self.last_sent + SILENCE;
-        if matches!(self.phase, Phase::Connected) && is_idle && !self.habits.answers_pings {
+        // Before CONNECT, and of a broker that answers no pings, there is no asking.
+        let cannot_ask = match self.phase {
+            Phase::Fresh => true,
+            Phase::Connected => self.habits.pings == Pings::Ignored,
+            _ => false,
+        };
+        if is_idle && cannot_ask {
             self.leave(Phase::Offline);
         }
 
@@ -436,7 +467,9 @@ impl Session {
                 if !self.was_accepted && now >= first + timeout {
                     return self.fail(loss);
                 }
-                self.habits.frees_ids &= !publication.lost(is_accepted);
+                publication.lost(is_accepted);
+                // Once may be by chance; twice in a row is not, unless it has freed one before.
+                self.habits.frees_ids &= publication.refusals < 2 || self.has_freed;
                 self.leave(Phase::Offline);
                 self.pause(loss, now, random);
             }
@@ -454,6 +487,7 @@ impl Session {
     fn replace(&mut self, now: Instant) {
         if let Some(publication) = &mut self.publication {
             publication.sign_of_life = None;
+            publication.lost(false);
         }
         self.leave(Phase::Offline);
         self.event = Some(Event::Connect(self.connect_deadline(now)));
@@ -507,7 +541,7 @@ impl Session {
                 self.habits.early = Early::Refused;
                 self.lose(Failure::TimedOut(self.awaited()), now, random);
             }
-            _ if self.answer_due().is_some_and(|due| due <= now) => self.miss_answer(now),
+            _ if self.answer_due().is_some_and(|due| due <= now) => self.miss_answer(now, random),
             _ if self.ping_due().is_some_and(|due| due <= now) => {
                 self.ping();
             }
@@ -598,19 +632,41 @@ impl Session {
             end: self.output.end(),
             sent: None,
         };
-        // To resume it, one must know first whether the broker remembers.
-        let is_resumed = self.publication.as_ref().is_some_and(|it| it.is_resumed());
-        if !is_resumed && self.habits.early != Early::Refused {
+        if self.may_be_early() {
             self.enqueue();
         }
     }
 
-    /// Asks for a sign of life, and says where in the output the question ends.
-    fn ping(&mut self) -> u64 {
+    /// Whether the message in flight, if there is one, may leave before CONNACK.
+    fn may_be_early(&self) -> bool {
+        let Some(publication) = &self.publication else {
+            return false;
+        };
+        // To resume it, one must know first whether the broker remembers.
+        if publication.is_resumed() || self.habits.early == Early::Refused {
+            return false;
+        }
+        match publication.qos {
+            // Nothing would show that it was lost.
+            Qos::AtMostOnce => {
+                self.habits.pings != Pings::Ignored || self.habits.early == Early::Taken
+            }
+            Qos::AtLeastOnce => true,
+            // In a kept session only what frees its packet id leaves early.
+            Qos::ExactlyOnce => self.options.clean_session || self.habits.frees_ids,
+        }
+    }
+
+    /// Asks for a sign of life.
+    fn ping(&mut self) -> Question {
         codec::pingreq(self.output.control());
-        // Who does not answer them owes us no answer.
-        self.pings += u32::from(self.habits.answers_pings);
-        self.output.end()
+        self.pings += 1;
+        // An answer after all would be a danger to the next message; see the docs of this type.
+        self.is_spent |= self.habits.pings == Pings::Ignored;
+        Question {
+            number: self.pings,
+            end: self.output.end(),
+        }
     }
 
     /// Puts into the output what is due of the message in flight: PUBLISH, PUBREL if the broker has said that it has the rest,
@@ -632,20 +688,23 @@ impl Session {
             let packet_id = publication.packet_id;
             codec::ack(Ack::Pubrel, packet_id, self.output.control());
             publication.release = Some(self.output.end());
+            publication.pings_before = self.pings;
             self.ping();
             return;
         }
         publication.release = None;
+        publication.pings_before = self.pings;
         publication.enqueue(&mut self.output, kept);
         // A broker may throw us out again before it reads what comes behind CONNECT; and where it speaks unasked, our end may
         // meet unread input, which resets the connection. Of a message that nobody acknowledges we would never know; but
         // whoever answers a ping has read what went before it.
         let is_confirmed =
             !self.has_published || kept || self.is_talkative || publication.is_confirmed;
-        if publication.qos == Qos::AtMostOnce && is_confirmed && self.habits.answers_pings {
-            let end = self.ping();
+        if publication.qos == Qos::AtMostOnce && is_confirmed && self.habits.pings != Pings::Ignored
+        {
+            let question = self.ping();
             if let Some(publication) = &mut self.publication {
-                publication.confirmation = Some(end);
+                publication.confirmation = Some(question);
             }
         }
     }
@@ -691,33 +750,35 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the answer to a ping. One more than we asked for touches no promise.
+    /// Takes the answer to the first ping that has none. One more than we asked for touches no promise.
     fn ponged(&mut self, now: Instant) -> Result<(), Failure> {
-        let taken = self.output.taken();
-        self.habits.answers_pings = true;
-        let Some(pings) = self.pings.checked_sub(1) else {
+        self.habits.pings = Pings::Answered;
+        if self.pongs == self.pings {
             self.is_talkative = true;
             return Ok(());
-        };
-        if let Some(publication) = &mut self.publication {
-            let question = publication.confirmation.or(publication.release);
-            if question.is_some_and(|end| end > taken) && pings == 0 {
-                return Err(Failure::Violation(Violation::Unexpected(
-                    Packet::Pingresp.name(),
-                )));
-            }
-            if pings == 0 {
-                if let Some(end) = publication.confirmation.take() {
-                    // What was answered was flushed.
-                    self.flushed = self.flushed.max(end);
-                } else if publication.release.is_some() {
-                    // The broker may still be at the PUBREL, if it handles what comes together at once.
-                    publication.is_ponged = true;
-                    publication.progress = now;
-                }
-            }
         }
-        self.pings = pings;
+        self.pongs += 1;
+        let Some(publication) = &mut self.publication else {
+            return Ok(());
+        };
+        if let Some(question) = publication.confirmation
+            && question.number == self.pongs
+        {
+            if question.end > self.output.taken() {
+                let unexpected = Violation::Unexpected(Packet::Pingresp.name());
+                return Err(Failure::Violation(unexpected));
+            }
+            publication.confirmation = None;
+            // What was answered was flushed.
+            self.flushed = self.flushed.max(question.end);
+            if publication.has_left_early {
+                self.habits.early = Early::Taken;
+            }
+        } else if publication.release.is_some() && self.pongs > publication.pings_before {
+            // The broker may still be at the PUBREL, if it handles what comes together at once.
+            publication.is_ponged = true;
+            publication.progress = now;
+        }
         Ok(())
     }
 
@@ -759,6 +820,7 @@ impl Session {
         let own = self
             .publication
             .as_ref()
+            .filter(|publication| publication.end != u64::MAX)
             .map_or(0, |publication| publication.end.saturating_sub(taken));
         if end - taken > own + MAX_UNSENT_REPLIES {
             return Err(Failure::Violation(Violation::Flood));
@@ -779,8 +841,14 @@ impl Session {
         };
         if let Some(end) = publication.release {
             return match ack {
-                Ack::Pubcomp if end <= taken => {
+                // Also the answer to the first one, where it was asked again.
+                Ack::Pubcomp if end <= taken || publication.is_asked_again => {
                     publication.is_released = true;
+                    publication.refusals = 0;
+                    self.has_freed = true;
+                    if publication.has_left_early && !publication.is_asked_again {
+                        self.habits.early = Early::Taken;
+                    }
                     self.enqueue();
                     Ok(())
                 }
@@ -844,7 +912,7 @@ impl Session {
             publication.ack.is_none()
                 && publication.confirmation.is_none()
                 && publication.end <= self.flushed
-                && self.pings == 0
+                && publication.pings_before <= self.pongs
         });
         if done && matches!(self.phase, Phase::Connected) {
             self.finish(Event::Published);
@@ -880,6 +948,7 @@ impl Session {
         self.input = Input::default();
         self.flushed = 0;
         self.pings = 0;
+        self.pongs = 0;
         self.is_talkative = false;
         self.has_published = false;
         self.is_spent = false;
@@ -889,7 +958,7 @@ impl Session {
 
     fn finish(&mut self, event: Event) {
         if let Some(publication) = self.publication.take() {
-            if publication.has_left_early && self.habits.early == Early::Unknown {
+            if publication.has_left_early && publication.ack.is_some() {
                 self.habits.early = Early::Taken;
             }
             if publication.qos == Qos::ExactlyOnce && !self.options.clean_session {
@@ -930,8 +999,16 @@ impl Session {
     /// When the answer to a ping is not waited for any more that stands between a message and its end.
     fn answer_due(&self) -> Option<Instant> {
         let publication = self.publication.as_ref()?;
-        let is_asked = publication.confirmation.is_some() || publication.release.is_some();
-        let is_due = matches!(self.phase, Phase::Connected) && is_asked && self.output.is_empty();
+        let is_releasing = publication.release.is_some();
+        let is_behind_pings = publication.ack.is_none()
+            && publication.end <= self.flushed
+            && publication.pings_before > self.pongs;
+        // A broker that answers pings is slow, or the connection dead: of a message that has left, nobody knows until its bound.
+        let is_asked = (publication.confirmation.is_some() || is_behind_pings)
+            && (self.habits.pings != Pings::Answered || publication.is_asked_again);
+        let is_due = matches!(self.phase, Phase::Connected)
+            && (is_releasing || is_asked)
+            && self.output.is_empty();
         let patience = if publication.is_ponged {
             GRACE + self.round_trip * ROUND_TRIPS
         } else {
@@ -940,8 +1017,9 @@ impl Session {
         is_due.then(|| publication.progress + patience)
     }
 
-    /// The answer to a ping has not come. Either the broker answers none, or it has lost this one, which left before CONNACK.
-    fn miss_answer(&mut self, now: Instant) {
+    /// The answer to a ping has not come: the broker answers none, or the connection is dead, or the ping was lost, which left
+    /// before CONNACK.
+    fn miss_answer(&mut self, now: Instant, random: impl FnOnce() -> u64) {
         let Some(publication) = &mut self.publication else {
             return;
         };
@@ -957,21 +1035,24 @@ impl Session {
             if publication.release.is_some() {
                 self.enqueue();
             } else {
-                let end = self.ping();
+                let question = self.ping();
                 if let Some(publication) = &mut self.publication {
-                    publication.confirmation = Some(end);
+                    publication.confirmation = Some(question);
                 }
             }
             return;
         }
-        // It has answered the second one alone.
-        if may_be_lost && self.pings == 1 {
+        // It has answered the second question and not the first.
+        if may_be_lost && self.pings - self.pongs == 1 {
             self.habits.early = Early::Refused;
-            return self.fail(Failure::LostEarly);
+            return self.lose(Failure::LostEarly, now, random);
+        }
+        if self.habits.pings == Pings::Answered {
+            return self.lose(Failure::TimedOut(Awaited::Pingresp), now, random);
         }
         // A late answer would be a danger to the next message; see the docs of this type.
-        self.habits.answers_pings = false;
-        self.pings = 0;
+        self.habits.pings = Pings::Ignored;
+        self.pongs = self.pings;
         self.is_spent = true;
         if publication.release.take().is_some() {
             publication.is_released = true;
@@ -1002,7 +1083,12 @@ impl Session {
     /// When a ping is to leave, while a message is in flight and all was sent that there is: early enough to be there before
     /// the keep alive is over [MQTT-3.1.2-23].
     fn ping_due(&self) -> Option<Instant> {
-        let waiting = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected)
+        let may_ping = match self.phase {
+            Phase::Connecting { .. } => self.habits.early != Early::Refused,
+            Phase::Connected => true,
+            _ => false,
+        };
+        let waiting = may_ping
             && self.publication.is_some()
             && self.output.is_empty()
             && self.options.keep_alive > 0;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use libfuzzer_sys::{arbitrary, arbitrary::Arbitrary, fuzz_target};
 use mqtt_session::{
-    ConnectOptions, Early, Event, Failure, Fate, Habits, Instant, Qos, Session, Topic,
+    ConnectOptions, Early, Event, Failure, Fate, Habits, Instant, Pings, Qos, Session, Topic,
 };
 use mqttbytes::v4::{self, Packet};
 
@@ -51,7 +51,7 @@ struct Input {
     limits: bool,
     /// What is known of the broker: whether it takes early messages, and answers pings.
     early: u8,
-    answers_pings: bool,
+    pings: u8,
     steps: Vec<Step>,
 }
 
@@ -94,7 +94,7 @@ fuzz_target!(|input: Input| {
         ack_timeout: ACK_TIMEOUT,
         habits: Habits {
             early: [Early::Unknown, Early::Taken, Early::Refused][usize::from(input.early % 3)],
-            answers_pings: input.answers_pings,
+            pings: [Pings::Unknown, Pings::Answered, Pings::Ignored][usize::from(input.pings % 3)],
             frees_ids: input.early < 128,
         },
         is_tls_port: input.limits,
@@ -114,7 +114,7 @@ fuzz_target!(|input: Input| {
         in_flight: None,
         left_before: 0,
         left: 0,
-        was_silent: !input.answers_pings,
+        was_silent: input.pings % 3 == 2,
     };
     for step in input.steps {
         harness.perform(step);
@@ -312,7 +312,7 @@ impl Harness {
                     // However long: what stands behind its return code is ignored, and so are reserved flags.
                     assert_eq!(self.received.first(), Some(&0x20), "no CONNACK");
                     // Of a broker that answers no pings, no answer is outstanding.
-                    let answers_pings = self.session.habits().answers_pings;
+                    let answers_pings = self.session.habits().pings != Pings::Ignored;
                     if qos == Qos::AtMostOnce && answers_pings && !self.was_silent {
                         let pings = self.packets.iter();
                         let pings = pings.filter(|it| matches!(it, Packet::PingReq)).count();
@@ -360,7 +360,7 @@ impl Harness {
                 }
             }
         }
-        self.was_silent |= !self.session.habits().answers_pings;
+        self.was_silent |= self.session.habits().pings == Pings::Ignored;
         if let (Some((_, bound)), Some(timeout)) = (self.in_flight, self.session.timeout()) {
             assert!(timeout <= bound, "a wait beyond the bound");
         }

@@ -65,6 +65,9 @@ fn after_an_error() -> Result<()> {
     Ok(())
 }
 
+/// The most that a busy machine adds to a bound.
+const SLACK: Duration = Duration::from_secs(5);
+
 // Nothing listens for a while. Each publish is an error, and none of them the last.
 #[test]
 fn after_many_errors() -> Result<()> {
@@ -82,9 +85,9 @@ fn after_many_errors() -> Result<()> {
         outcomes
             .at(index)
             .expect_error("connection-failed", "the message was not delivered")?;
-        // What was not sent needs no second try.
+        // It waits for the broker, and not longer than its bound.
         ensure!(
-            outcomes.at(index).elapsed < Duration::from_millis(900),
+            outcomes.at(index).elapsed < Duration::from_secs(1) + SLACK,
             "{outcomes:?}"
         );
     }

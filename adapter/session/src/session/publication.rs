@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::Qos;
+use super::{Qos, Question};
 use crate::{
     Awaited, Failure, Fate, Instant, Topic,
     codec::{self, Ack, PublishLength},
@@ -22,8 +22,8 @@ pub(super) struct Publication {
     pub(super) packet_id: u16,
     /// The broker's next answer; `None` for QoS 0.
     pub(super) ack: Option<Ack>,
-    /// Where in the output a PINGREQ ends whose PINGRESP is to show that the broker has read the message.
-    pub(super) confirmation: Option<u64>,
+    /// The PINGREQ whose PINGRESP is to show that the broker has read the message.
+    pub(super) confirmation: Option<Question>,
     /// Where in the output the PUBREL ends that frees its packet id before it is sent.
     pub(super) release: Option<u64>,
     /// Whether the ping behind that was answered.
@@ -31,7 +31,9 @@ pub(super) struct Publication {
     /// Whether its packet id was freed so, on this connection.
     pub(super) is_released: bool,
     /// How often in a row a broker closed the connection when it was to free the packet id.
-    refusals: u8,
+    pub(super) refusals: u8,
+    /// How many pings went before it on this connection.
+    pub(super) pings_before: u32,
     /// Whether a ping behind it is to show that the broker reads at all.
     pub(super) is_confirmed: bool,
     /// The connection is asked for a sign of life before it is sent, by this time.
@@ -90,6 +92,7 @@ impl Publication {
             is_ponged: false,
             is_released: false,
             refusals: 0,
+            pings_before: 0,
             is_confirmed: false,
             sign_of_life: None,
             deadline,
@@ -149,16 +152,17 @@ impl Publication {
         }
     }
 
-    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one. Says
-    /// whether the broker closes on what is to free a packet id: once may be by chance, twice in a row is not.
-    pub(super) fn lost(&mut self, is_accepted: bool) -> bool {
+    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
+    pub(super) fn lost(&mut self, is_accepted: bool) {
         self.is_ponged = false;
         self.is_released = false;
         self.has_left_early = false;
         self.is_asked_again = false;
-        if self.release.take().is_some() && is_accepted {
-            self.refusals += 1;
-        }
+        self.pings_before = 0;
+        self.refusals = match self.release.take() {
+            Some(_) if is_accepted => self.refusals.saturating_add(1),
+            _ => 0,
+        };
         self.begun_before |= self.begun;
         self.sent_before |= self.sent;
         self.begun = false;
@@ -166,7 +170,6 @@ impl Publication {
         self.confirmation = None;
         self.begin = u64::MAX;
         self.end = u64::MAX;
-        self.refusals > 1
     }
 
     /// Whether a broker in which its packet id is in use would take it for the message that has the id, and drop it.

@@ -6,6 +6,7 @@ use super::*;
 use crate::Refusal;
 
 mod brokers;
+mod hostile;
 mod reconnect;
 
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
