@@ -83,6 +83,8 @@ pub enum Failure {
         /// Whether the port is the one for MQTT over TLS.
         is_tls_port: bool,
     },
+    /// The connection was closed or reset before CONNACK, and the port is the one for MQTT over TLS.
+    ClosedOnTlsPort,
     /// The broker said DISCONNECT while this was awaited.
     Dismissed(Awaited),
     /// The broker did not read what had left before its CONNACK.
@@ -123,6 +125,11 @@ impl Failure {
                  for it), or not like the user name, password or client id",
             ]
             .concat(),
+            Self::ClosedOnTlsPort => {
+                "the connection was closed before the broker answered CONNECT: port 8883 is the one for TLS, so the address \
+                 must begin with mqtts://"
+                    .into()
+            }
             Self::LostEarly => {
                 "the broker lost what was sent before its CONNACK (early_publish=false in the address; the next message \
                  waits for it)"

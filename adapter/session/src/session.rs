@@ -443,6 +443,7 @@ impl Session {
             Awaited::Connack if self.has_tried_early() => Failure::ClosedEarly {
                 is_tls_port: self.options.is_tls_port,
             },
+            Awaited::Connack if self.options.is_tls_port => Failure::ClosedOnTlsPort,
             awaited => Failure::Closed(awaited),
         };
         self.lose(loss, now, random);

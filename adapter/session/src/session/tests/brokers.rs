@@ -82,6 +82,27 @@ fn a_message_that_a_broker_closed_on_is_in_doubt_once() {
     }
 }
 
+/// Also where it is tried again.
+#[test]
+fn a_tls_port_that_closes_is_named() {
+    let options = ConnectOptions {
+        is_tls_port: true,
+        ..options()
+    };
+    let mut session = publishing(options, Qos::AtLeastOnce);
+    let mut now = at(0);
+    let event = loop {
+        session.closed(now, || 0);
+        if let Some(event) = session.poll() {
+            break event;
+        }
+        now = next_connection(&mut session).0;
+    };
+    let failure = Failure::ClosedOnTlsPort;
+    assert!(failure.message().contains("mqtts://"));
+    assert_eq!(event, Event::Failed(failure, Fate::Unknown));
+}
+
 #[test]
 fn a_broker_that_is_known_gets_nothing_early() {
     let options = ConnectOptions {
