@@ -13,6 +13,7 @@ use thiserror::Error;
 pub(crate) mod canonical_abi;
 mod check;
 mod component;
+mod hosts;
 
 pub use check::Permission;
 pub(crate) use check::check_name;
@@ -37,9 +38,10 @@ impl Settings {
     }
 
     /// Permits what one of `entries` permits, and nothing else; with no entries nothing at all. An entry is Spin's
-    /// `scheme://host[:port]`, with places for [variables](Self::variable).
+    /// `scheme://host[:port]`, with places for [variables](Self::variable). Names that are not of ASCII are kept as `xn--…`, which
+    /// addresses have to be.
     pub fn allowed_hosts(mut self, entries: impl IntoIterator<Item = String>) -> Self {
-        self.allowed_hosts = Some(entries.into_iter().collect());
+        self.allowed_hosts = Some(entries.into_iter().map(hosts::in_ascii).collect());
         self
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anstream::eprintln;
+use mqtt_address::AllowedHost;
 use spin_mqtt_composer::{
     CommandLine, Composition, Form, Import, Manifest, ManifestComponent, Settings,
 };
@@ -278,8 +279,14 @@ pub(super) fn permissions(settings: Option<&Settings>) -> Vec<(&'static str, Str
     }
     for permission in &permissions {
         let entry = permission.entry.trim();
-        if !permission.concerns_mqtt {
-            let text = format!("{entry} is not about MQTT: the host enforces it, not the adapter");
+        if !permission.concerns_mqtt && permission.problem.is_none() {
+            let text = if !AllowedHost::may_concern_mqtt(entry) {
+                format!("{entry} is not about MQTT: the host enforces it, not the adapter")
+            } else if entry.contains("://") {
+                format!("{entry} is the application itself, which is no broker")
+            } else {
+                format!("{entry} is not about MQTT with the value that is composed in")
+            };
             lines.push(("note", text));
         }
         if permission.needs_tls {

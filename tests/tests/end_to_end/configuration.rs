@@ -127,9 +127,10 @@ fourth = "{{{{ secret }}}}"
     outcomes.at(0).expect_value("from the manifest")?;
     outcomes.at(1).expect_value("composed in")?;
     outcomes.at(2).expect_value("<of the host>")?;
+    // The variable is there, and nobody has its value: as on Spin.
     outcomes
         .at(3)
-        .expect_error("undefined", "SPIN_VARIABLE_SECRET")?;
+        .expect_error("provider", "SPIN_VARIABLE_SECRET")?;
     outcomes.at(4).expect_error("undefined", "fifth")?;
     outcomes.at(5).expect_error("invalid-name", "Not A Name")?;
 
