@@ -1,7 +1,9 @@
 //! A connection as the guest holds it.
 
 use mqtt_client::Client;
-use mqtt_session::{Address, AddressError, ConnectOptions, Credentials, Failure, Qos, Topic};
+use mqtt_session::{
+    Address, AddressError, ConnectOptions, Credentials, Early, Failure, Qos, Topic,
+};
 use wasi::random::random::get_random_u64;
 
 use crate::{
@@ -77,6 +79,9 @@ impl Connection {
             credentials,
             keep_alive_secs,
         );
+        if Settings::get().late_publish {
+            options.habits.early = Early::Refused;
+        }
         if let Some(habits) = known::habits(&address.location()) {
             options.habits = habits;
         }

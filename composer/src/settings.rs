@@ -29,6 +29,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     unique_client_id: bool,
     close_on_drop: bool,
+    late_publish: bool,
 }
 
 impl Settings {
@@ -85,6 +86,13 @@ impl Settings {
         self
     }
 
+    /// Holds the first message of each connection back until the broker has answered CONNECT, for brokers that take nothing before.
+    /// Otherwise the two leave together, which saves a round trip.
+    pub fn late_publish(mut self, late: bool) -> Self {
+        self.late_publish = late;
+        self
+    }
+
     /// The entries that permit something; `None` if everything is permitted.
     pub fn permitted(&self) -> Option<&[String]> {
         self.allowed_hosts.as_deref()
@@ -123,6 +131,11 @@ impl Settings {
         self.close_on_drop
     }
 
+    /// Returns true if the first message [waits](Self::late_publish) for the broker's answer.
+    pub fn has_late_publish(&self) -> bool {
+        self.late_publish
+    }
+
     /// Returns true if they give the app an environment of its own.
     pub(crate) fn has_environment(&self) -> bool {
         !self.environment.is_empty()
@@ -139,6 +152,7 @@ struct Public<'a> {
     environment: Vec<&'a str>,
     unique_client_id: bool,
     close_on_drop: bool,
+    late_publish: bool,
 }
 
 impl<'a> Public<'a> {
@@ -151,6 +165,7 @@ impl<'a> Public<'a> {
             environment: settings.environment_names().collect(),
             unique_client_id: settings.unique_client_id,
             close_on_drop: settings.close_on_drop,
+            late_publish: settings.late_publish,
         }
     }
 }

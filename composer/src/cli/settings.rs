@@ -34,6 +34,12 @@ pub(super) struct SettingsOptions {
     /// --max-instance-reuse-count).
     #[arg(long)]
     no_reuse: bool,
+
+    /// Wait for the broker's CONNACK before the first message, which otherwise leaves together with CONNECT: one round trip more.
+    /// For brokers that take nothing before their CONNACK. An instance that finds such a broker by itself waits from then on;
+    /// `early_publish=false` in an address is the same for that address.
+    #[arg(long)]
+    no_early_publish: bool,
 }
 
 /// The options that a manifest does not replace.
@@ -105,7 +111,7 @@ impl SettingsOptions {
         self.add_to(settings)
     }
 
-    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids and reuse.
+    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids, reuse and early publishing.
     pub(super) fn add_to(&self, settings: Settings) -> Result<Settings> {
         let settings = self
             .environment()?
@@ -114,7 +120,8 @@ impl SettingsOptions {
                 settings.environment(name, value)
             })
             .unique_client_id(self.unique_client_id)
-            .close_on_drop(self.no_reuse);
+            .close_on_drop(self.no_reuse)
+            .late_publish(self.no_early_publish);
         Ok(settings)
     }
 }

@@ -162,6 +162,9 @@ impl Summary<'_> {
         if settings.has_close_on_drop() {
             line("closes", CLOSE_ON_DROP);
         }
+        if settings.has_late_publish() {
+            line("waits", LATE_PUBLISH);
+        }
         let reads_variables = self
             .composition
             .plugged()
@@ -208,6 +211,9 @@ impl Summary<'_> {
 
 /// The connections that are closed, with `--no-reuse`.
 pub(super) const CLOSE_ON_DROP: &str = "each connection when the app drops it";
+
+/// The wait of the first message, with `--no-early-publish`.
+pub(super) const LATE_PUBLISH: &str = "for the broker's CONNACK before the first message";
 
 /// The addition to client ids, with `--unique-client-id`.
 pub(super) const UNIQUE_CLIENT_ID: &str = "a random suffix to each client id that the app gives";
