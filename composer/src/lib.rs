@@ -48,7 +48,7 @@ mod wire;
 pub use adapters::MQTT_INTERFACE;
 pub use compose::Composer;
 pub use error::{ComposeError, Unresolved, UnresolvedImports};
-pub use input::{AdapterError, AppError, ComponentizeError, Form};
+pub use input::{AdapterError, AppError, ComponentizeError, Form, Language};
 pub use inspect::imports_mqtt;
 pub use manifest::{
     Extra, InlineComponent, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError,
