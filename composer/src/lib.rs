@@ -51,8 +51,8 @@ pub use error::{ComposeError, Unresolved, UnresolvedImports};
 pub use input::{AdapterError, AppError, ComponentizeError, Form, Language};
 pub use inspect::imports_mqtt;
 pub use manifest::{
-    Extra, InlineComponent, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError,
-    UnknownKey,
+    Dependency, DependencySource, Extra, MAX_MANIFEST_SIZE, Manifest, ManifestComponent,
+    ManifestError, UnknownKey,
 };
 pub use report::{
     CommandLine, Composition, Edge, EnvironmentVariable, Graph, Import, Inspection, Outcome,

@@ -6,12 +6,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
+use spin_mqtt_composer::{
+    ComposeError, Composer, Composition, DependencySource, Manifest, ManifestComponent,
+    imports_mqtt,
+};
 
 use super::{
     input,
     options::{ComposeOptions, ManifestOptions},
     output::{self, check_output},
+    report::Advised,
     settings::SettingsOptions,
     summary::{Summary, line},
     usage::Usage,
@@ -36,8 +40,12 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         let message = "--all writes files into a folder: name it with `-o`";
         bail!(Usage(message.to_owned()));
     }
-    let manifest = Manifest::parse(&input::read_manifest(path)?)
-        .with_context(|| format!("cannot use `{}`", path.display()))?;
+    let parsed = Manifest::parse(&input::read_manifest(path)?);
+    let manifest = match &options.manifest.profile {
+        Some(profile) => parsed.and_then(|manifest| manifest.profile(profile)),
+        None => parsed,
+    };
+    let manifest = manifest.with_context(|| format!("cannot use `{}`", path.display()))?;
     let sources = Sources {
         folder: path.parent().unwrap_or(Path::new("")),
         manifest: &manifest,
@@ -134,10 +142,61 @@ fn compose(
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
     let composer = composer.settings(options.add_to(settings)?)?;
-    let composition = composer
-        .compose(mem::take(&mut target.bytes))
-        .map_err(|error| error.in_file(&target.source))?;
-    Ok(composition)
+    let composed = composer.compose(mem::take(&mut target.bytes));
+    composed.map_err(|error| {
+        let error = error.in_file(&target.source);
+        match unmet(target, &error) {
+            Some(help) => Advised { error, help }.into(),
+            None => error.into(),
+        }
+    })
+}
+
+/// The advice for an error about imports that the manifest's dependencies fill.
+fn unmet(target: &Target<'_>, error: &ComposeError) -> Option<String> {
+    let ComposeError::Unresolved(unresolved) = error else {
+        return None;
+    };
+    let imports = || unresolved.as_slice().iter().map(|it| it.name.as_str());
+    let dependencies = target.component.dependencies();
+    let met: Vec<_> = dependencies
+        .filter(|it| imports().any(|import| it.fills(import)))
+        .collect();
+    let first = met.first()?;
+    let places: Vec<_> = met
+        .iter()
+        .map(|dependency| {
+            let place = match &dependency.source {
+                DependencySource::Registry { package, version } => {
+                    let package = package
+                        .as_deref()
+                        .unwrap_or_else(|| package_of(&dependency.name));
+                    format!("`{package}` {version} of a registry")
+                }
+                DependencySource::Url(url) => format!("`{url}`"),
+                DependencySource::Path(path) => format!("`{}`", path.display()),
+                DependencySource::Component(id) => format!("the component `{id}`"),
+                _ => "elsewhere".to_owned(),
+            };
+            format!("the dependency `{}` is {place}", dependency.name)
+        })
+        .collect();
+    let file = match &first.source {
+        DependencySource::Path(path) => path.display().to_string(),
+        _ => "dependency.wasm".to_owned(),
+    };
+    let (source, id) = (target.source.display(), target.id);
+    Some(format!(
+        "{}: plug it in first, with `wac plug {source} --plug {file} -o plugged.wasm`, and compose that, with `--component {id} --source \
+         plugged.wasm`",
+        places.join(", ")
+    ))
+}
+
+/// The package in the name of an import or of a dependency.
+fn package_of(name: &str) -> &str {
+    let end = name.find(['/', '@']).unwrap_or(name.len());
+    &name[..end]
 }
 
 fn is_link(path: &Path) -> bool {
@@ -165,13 +224,10 @@ struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// The components to compose, and the reasons for passing over others.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
-        let inline = self.manifest.inline_components();
-        // A source belongs to the component with a table of its own, for the others can't have one.
-        let has_choice = options.all || (!inline.is_empty() && options.source.is_none());
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
             (Some(id), ..) => Some(self.manifest.component(id)?),
-            (None, Some(only), None) if !has_choice => Some(only),
+            (None, Some(only), None) if !options.all => Some(only),
             _ => None,
         };
         if let Some((id, component)) = only {
@@ -210,15 +266,6 @@ impl<'a> Sources<'a> {
                 Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
-        skipped.extend(inline.iter().map(|component| {
-            let source = component.source.as_ref();
-            let source = source.map_or_else(String::new, |source| format!(", `{source}`"));
-            format!(
-                "a component that stands in its trigger (`[[trigger.{}]]`{source}) is not supported: give it an id, and a \
-                 table of its own",
-                component.trigger
-            )
-        }));
         match targets.len() {
             // If no local component imports MQTT, then likely one that must be fetched does.
             0 if !remotes.is_empty() => {

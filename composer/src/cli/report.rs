@@ -1,6 +1,6 @@
 //! Messages to the user.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error, fmt};
 
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
@@ -39,8 +39,29 @@ pub(super) fn error(error: &anyhow::Error) {
         }
         last = text;
     }
-    if let Some(help) = error.downcast_ref().and_then(help) {
+    let advised = error.downcast_ref().map(|it: &Advised| plain(&it.help));
+    let help = || error.downcast_ref().and_then(help).map(Cow::from);
+    if let Some(help) = advised.or_else(help) {
         eprintln!("{CYAN}help{CYAN:#}: {help}");
+    }
+}
+
+/// An error with other advice than its own.
+#[derive(Debug)]
+pub(super) struct Advised {
+    pub(super) error: ComposeError,
+    pub(super) help: String,
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for Advised {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 
