@@ -62,6 +62,7 @@ fn run_app(app: &Path, options: &ComposeOptions) -> Result<()> {
     if !options.quiet {
         let summary = Summary {
             composition: &composition,
+            dependencies: &[],
             app,
             app_size,
             output: &output,

@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use spin_mqtt_composer::{
-    ComposeError, Composer, Composition, DependencySource, Manifest, ManifestComponent,
-    imports_mqtt,
+    ComposeError, Composer, Composition, Dependency, DependencySource, Manifest, ManifestComponent,
+    imports_mqtt, plug_dependencies,
 };
 
 use super::{
@@ -92,6 +92,10 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         check_output(&output, all_sources.iter().map(|source| Some(&**source)))?;
         let composer = input::composer(&options.plug)?;
         let app_size = target.bytes.len();
+        let dependencies = sources.plug(&mut target).with_context(|| {
+            let (id, path) = (target.id, path.display());
+            format!("cannot compose the component `{id}` of `{path}`")
+        })?;
         let composition = compose(
             composer,
             &manifest,
@@ -103,7 +107,7 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
             let (id, path) = (target.id, path.display());
             format!("cannot compose the component `{id}` of `{path}`")
         })?;
-        composed.push((target, app_size, output, composition));
+        composed.push((target, app_size, output, composition, dependencies));
     }
 
     // Nothing is written before all components are composed.
@@ -111,11 +115,12 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     }
-    for (target, app_size, output, composition) in &composed {
+    for (target, app_size, output, composition, dependencies) in &composed {
         output::write(output, composition.component())?;
         if !options.quiet {
             let summary = Summary {
                 composition,
+                dependencies,
                 app: &target.source,
                 app_size: *app_size,
                 output,
@@ -297,6 +302,41 @@ impl<'a> Sources<'a> {
                 Ok((targets, remotes))
             }
         }
+    }
+
+    /// Plugs the dependencies of `target` that are in files into it, and returns their names.
+    fn plug(&self, target: &mut Target<'_>) -> Result<Vec<String>> {
+        let is_local = |dependency: &Dependency| {
+            matches!(
+                dependency.source,
+                DependencySource::Path(_) | DependencySource::Component(_)
+            )
+        };
+        let dependencies: Vec<_> = target.component.dependencies().filter(is_local).collect();
+        if dependencies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let load = |dependency: &Dependency| -> Result<Option<Vec<u8>>> {
+            let path = match &dependency.source {
+                DependencySource::Path(path) => path.as_path(),
+                DependencySource::Component(id) => {
+                    let (id, component) = self.manifest.component(id)?;
+                    component.source(id)?
+                }
+                _ => return Ok(None),
+            };
+            let path = self.folder.join(path);
+            if !path.is_file() {
+                bail!("`{}` is not a file, or not built yet", path.display());
+            }
+            Ok(Some(input::read_file(&path)?))
+        };
+        let plugged = plug_dependencies(&*target.bytes, dependencies, |it| Ok(load(it)?));
+        let (bytes, names) = plugged?;
+        if !names.is_empty() {
+            target.bytes = bytes;
+        }
+        Ok(names)
     }
 
     fn ids(&self) -> String {

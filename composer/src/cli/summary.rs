@@ -18,6 +18,8 @@ use super::{
 /// A composition and where it is from and goes to.
 pub(super) struct Summary<'a> {
     pub(super) composition: &'a Composition,
+    /// The names of the manifest's dependencies that were plugged into the app before.
+    pub(super) dependencies: &'a [String],
     pub(super) app: &'a Path,
     pub(super) app_size: usize,
     pub(super) output: &'a Path,
@@ -31,6 +33,10 @@ impl Summary<'_> {
         self.made();
         for import in composition.plugged() {
             line("plugged", import);
+        }
+        for name in self.dependencies {
+            let text = format!("the dependency {name}, which has what the component has");
+            line("plugged", &text);
         }
         for import in composition.stubbed() {
             line("stubbed", import);
