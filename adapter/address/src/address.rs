@@ -15,7 +15,8 @@ mod tests;
 /// It is parsed once: the value that is checked is the value that is connected to. The grammar is that of a URL, read
 /// more strictly where lenience would let one text mean two hosts: the host is a name of ASCII letters, digits, `-` and
 /// `_`, an IPv4 address or an IPv6 address in brackets, and nothing in it is percent-decoded. White space around the address
-/// is trimmed; the path and the fragment mean nothing and are skipped, as Spin does.
+/// is trimmed, tabs and ends of lines anywhere in it are left out (the last of a mounted secret, within an address), and the
+/// path and the fragment mean nothing, as on Spin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// The scheme, before `://`.
@@ -134,6 +135,8 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let is_part = |c: &char| !matches!(c, '\t' | '\n' | '\r');
+        let text: String = text.chars().filter(is_part).collect();
         let text = text.trim_matches(|c: char| c <= ' ');
         let (scheme, rest) = text.split_once(':').ok_or(AddressError::NoScheme)?;
         let rest = rest.strip_prefix("//").ok_or(AddressError::NoScheme)?;
@@ -178,15 +181,15 @@ impl FromStr for Address {
 /// the bytes that are left. `127.1`, `0x7f.1` and `2130706433` are 127.0.0.1.
 fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
     let (mut address, mut bits) = (0, 32);
-    let mut numbers = text.split('.').peekable();
-    while let Some(number) = numbers.next() {
+    let mut left = text.bytes().filter(|byte| *byte == b'.').count();
+    for number in text.split('.') {
         let number = parse_number(number)?;
-        let is_last = numbers.peek().is_none();
-        let width = if is_last { bits } else { 8 };
+        let width = if left == 0 { bits } else { 8 };
         if bits == 0 || number >> width != 0 {
             return None;
         }
         bits -= width;
+        left = left.saturating_sub(1);
         address |= number << bits;
     }
     u32::try_from(address).ok().map(Ipv4Addr::from)
@@ -200,9 +203,13 @@ fn parse_number(text: &str) -> Option<u64> {
         (None, Some(digits)) => (digits, 8),
         (None, None) => (text, 10),
     };
-    digits.chars().try_fold(0, |number, digit| {
-        let number = number * u64::from(radix) + u64::from(digit.to_digit(radix)?);
-        (number <= u64::from(u32::MAX)).then_some(number)
+    digits.bytes().try_fold(0, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            _ => (digit | 0x20).wrapping_sub(b'a').saturating_add(10),
+        };
+        let number = number * radix + u64::from(digit);
+        (u64::from(digit) < radix && number <= u64::from(u32::MAX)).then_some(number)
     })
 }
 

@@ -70,6 +70,9 @@ fn locations() {
         ("mqtt://h:7/a@b?#c", Scheme::Mqtt, name("h"), 7),
         ("mqtt://h#?client_id=x", Scheme::Mqtt, name("h"), 1883),
         (" mqtt://h\r\n", Scheme::Mqtt, name("h"), 1883),
+        // A variable's value that ends a line, within an address: a parser of URLs leaves that out.
+        ("mqtt://h\n:7", Scheme::Mqtt, name("h"), 7),
+        ("mqtt://a\r\n.b\t:7\n", Scheme::Mqtt, name("a.b"), 7),
     ] {
         assert_eq!(parse(text), Ok(plain(scheme, host, port)), "{text}");
     }
@@ -94,9 +97,7 @@ fn what_is_no_location() {
         ("mqtt://:1883", E::NoHost),
         ("mqtt://user@", E::NoHost),
         ("mqtt://a b", E::Host),
-        ("mqtt://a\tb", E::Host),
         ("mqtt://a\0b", E::Host),
-        ("mqtt://a\r\nb", E::Host),
         ("mqtt://a%62c", E::Host),
         ("mqtt://a\\b", E::Host),
         ("mqtt://a..b", E::Host),
