@@ -70,12 +70,14 @@ pub enum DependencyProblem {
     },
     /// It imports what Spin denies it.
     #[error(
-        "it imports `{import}` and inherits no configuration, so that Spin denies it that; if it may have what the component has, say \
-         `inherit_configuration = true`"
+        "it imports `{import}` and does not inherit `{key}`, so that Spin denies it that; if it may have what the component has, say \
+         `inherit_configuration = [\"{key}\"]`"
     )]
     Denied {
         /// The import.
         import: String,
+        /// The key of the configuration that it is of.
+        key: &'static str,
     },
 }
 
@@ -120,15 +122,12 @@ pub fn plug_dependencies<'a>(
             .component
             .check_supported()
             .map_err(|e| fail(e.into()))?;
-        let mut of_spin = provider
-            .component
-            .imports()
-            .filter(|(import, _)| is_of_spin(import));
-        if let Some((import, _)) = of_spin.next().filter(|_| !dependency.inherits) {
-            let import = import.to_owned();
-            return Err(fail(DependencyProblem::Denied { import }));
+        for (import, _) in provider.component.imports() {
+            if let Some(key) = key_of(import).filter(|key| !dependency.inherits.has(key)) {
+                let import = import.to_owned();
+                return Err(fail(DependencyProblem::Denied { import, key }));
+            }
         }
-        drop(of_spin);
         let part = wiring.add(mem::take(&mut provider.bytes))?;
         for import in imports {
             if let Some((_, other)) = filled.iter().find(|(other, _)| *other == import) {
@@ -177,8 +176,17 @@ pub fn plug_dependencies<'a>(
     }
 }
 
-/// Returns true if Spin alone has the interface `import`.
-fn is_of_spin(import: &str) -> bool {
-    let package = InterfaceName::parse(import).map(|name| name.package);
-    package.is_some_and(|package| package == "fermyon:spin" || package.starts_with("spin:"))
+/// The key of the configuration that a dependency must inherit for its import `import` of Spin's interfaces; `None` for others.
+fn key_of(import: &str) -> Option<&'static str> {
+    let name = InterfaceName::parse(import)?;
+    if name.package != "fermyon:spin" && !name.package.starts_with("spin:") {
+        return None;
+    }
+    Some(match name.interface {
+        "variables" | "config" => "variables",
+        "key-value" => "key_value_stores",
+        "sqlite" => "sqlite_databases",
+        "llm" => "ai_models",
+        _ => "allowed_outbound_hosts",
+    })
 }

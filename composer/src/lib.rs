@@ -53,7 +53,7 @@ pub use error::{ComposeError, Unresolved, UnresolvedImports};
 pub use input::{AdapterError, AppError, ComponentizeError, Form, Language};
 pub use inspect::imports_mqtt;
 pub use manifest::{
-    Dependency, DependencySource, Extra, MAX_MANIFEST_SIZE, Manifest, ManifestComponent,
+    Dependency, DependencySource, Extra, Inherits, MAX_MANIFEST_SIZE, Manifest, ManifestComponent,
     ManifestError, UnknownKey,
 };
 pub use report::{

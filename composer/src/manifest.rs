@@ -23,7 +23,7 @@ mod tests;
 mod trigger;
 mod unread;
 
-pub use dependency::{Dependency, DependencySource};
+pub use dependency::{Dependency, DependencySource, Inherits};
 pub use error::ManifestError;
 pub use unread::UnknownKey;
 
@@ -441,7 +441,9 @@ impl ManifestComponent {
         let all_inherit = self.dependencies_inherit_configuration;
         self.dependencies.iter().filter_map(move |(name, value)| {
             let mut dependency = Dependency::of(name, value)?;
-            dependency.inherits |= all_inherit;
+            if all_inherit {
+                dependency.inherits = Inherits::All;
+            }
             Some(dependency)
         })
     }

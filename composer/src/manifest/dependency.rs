@@ -17,8 +17,28 @@ pub struct Dependency {
     pub source: DependencySource,
     /// The export that fills the import, if it has another name.
     pub export: Option<String>,
-    /// True if it inherits some of the configuration of the component. If not, Spin denies it the network and all the like.
-    pub inherits: bool,
+    /// The configuration of the component that it inherits. What it does not, Spin denies it.
+    pub inherits: Inherits,
+}
+
+/// The configuration of a component that a dependency inherits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inherits {
+    /// All of it.
+    All,
+    /// That of these keys, such as `allowed_outbound_hosts`.
+    Keys(Vec<String>),
+}
+
+impl Inherits {
+    /// Returns true if it inherits `key`.
+    pub fn has(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Keys(keys) => keys.iter().any(|own| own == key),
+        }
+    }
 }
 
 /// The place where a dependency is.
@@ -63,9 +83,12 @@ impl Dependency {
             }
         };
         let inherits = match value.get("inherit_configuration") {
-            Some(Value::Boolean(inherits)) => *inherits,
-            Some(Value::Array(keys)) => !keys.is_empty(),
-            _ => false,
+            Some(Value::Boolean(true)) => Inherits::All,
+            Some(Value::Array(keys)) => {
+                let keys = keys.iter().filter_map(Value::as_str);
+                Inherits::Keys(keys.map(str::to_owned).collect())
+            }
+            _ => Inherits::Keys(Vec::new()),
         };
         Some(Self {
             name: name.to_owned(),

@@ -44,6 +44,10 @@ impl Settings {
             problem: None,
         };
         if !AllowedHost::may_concern_mqtt(entry) {
+            let is_upper = AllowedHost::may_concern_mqtt(&entry.to_ascii_lowercase());
+            permission.problem = is_upper.then(|| {
+                "its scheme is compared as it is written: write it in lower case".to_owned()
+            });
             return permission;
         }
         let template = match Template::new(entry) {
@@ -370,6 +374,10 @@ mod tests {
             .variable("unset", None)
             .variable("list", Some("a,b".into()))
             .variable("fine", Some("mq.example.com".into()))
+            .variable("url", Some(" mqtt://mq.example.com\n".into()))
+            .variable("http", Some("https://example.com/path".into()))
+            .variable("empty", Some("\n".into()))
+            .variable("location", Some("localhost:1884".into()))
             .allowed_hosts(
                 [
                     "mqtt://{{ unset }}",
@@ -378,6 +386,15 @@ mod tests {
                     "{{ fine }}://h:1",
                     "https://{{ fine }}",
                     "*://*:*",
+                    "MQTT://h:1883",
+                    "mqtt://self",
+                    "mqtt://h:5..5",
+                    "{{ unset }}",
+                    "{{ fine }}",
+                    "{{ url }}",
+                    "{{ http }}",
+                    "{{ empty }}",
+                    "mqtt://{{ location }}",
                 ]
                 .map(String::from),
             );
@@ -394,7 +411,16 @@ mod tests {
                 (true, false),
                 (true, true),
                 (false, false),
-                (true, false)
+                (true, false),
+                (false, true),
+                (false, false),
+                (false, true),
+                (true, false),
+                (true, true),
+                (true, false),
+                (false, false),
+                (false, true),
+                (true, false),
             ]
         );
         let tls = Settings::new()
