@@ -79,6 +79,9 @@ impl Connection {
             credentials,
             keep_alive_secs,
         );
+        if Settings::get().late_publish {
+            options.habits.early = Early::Refused;
+        }
         if let Some(habits) = known::habits(&address.location()) {
             let early = options.habits.early;
             options.habits = habits;

@@ -2,7 +2,7 @@
 //!
 //! A guest that has no sockets of its own, as a Spin guest has none, reaches a broker through here or not at all.
 
-use mqtt_address::{Address, AllowedHost, Template};
+use mqtt_address::{Address, AllowedHost, Template, has_wildcard};
 
 use crate::{settings::Settings, stderr};
 
@@ -51,10 +51,18 @@ pub(crate) fn permit(address: &Address) -> bool {
 const MAX_REASONS: usize = 1024;
 
 fn permits(settings: &Settings, entry: &str, address: &Address) -> Result<bool, String> {
+    // The host enforces the others, and knows what is wrong with them.
+    if !AllowedHost::may_concern_mqtt(entry) {
+        return Ok(false);
+    }
     let template = Template::new(entry).map_err(|error| error.message())?;
+    let is_wide = |name: &str| settings.composed(name).is_some_and(has_wildcard);
     let entry = template
-        .resolve_entry(|name| settings.variable(name))
+        .resolve_entry(|name| settings.variable(name), is_wide)
         .map_err(|error| error.message())?;
+    if entry.is_empty() {
+        return Ok(false);
+    }
     let entry: AllowedHost = entry
         .parse()
         .map_err(|error: mqtt_address::EntryError| error.message())?;

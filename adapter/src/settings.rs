@@ -16,10 +16,14 @@ impl Settings {
 
     /// The value of the application's variable `name`: the environment's, else the one that was composed in.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        value(get_environment(), &mqtt_address::environment_name(name)).or_else(|| {
-            let (_, value) = self.variables.iter().find(|(own, _)| own == name)?;
-            value.clone()
-        })
+        value(get_environment(), &mqtt_address::environment_name(name))
+            .or_else(|| self.composed(name).map(String::from))
+    }
+
+    /// The value of the application's variable `name` that was composed in.
+    pub(crate) fn composed(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.variables.iter().find(|(own, _)| own == name)?;
+        value.as_deref()
     }
 
     /// The template of the component's variable `name`.

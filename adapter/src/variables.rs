@@ -29,7 +29,8 @@ impl Guest for Adapter {
             .resolve(|name| settings.variable(name))
             .map_err(|error| match error {
                 Unresolved::TooLong(_) => Error::Other(error.message()),
-                error => Error::Undefined(error.message()),
+                // As on Spin, where the variable is there and no provider has its value.
+                error => Error::Provider(error.message()),
             })
     }
 }

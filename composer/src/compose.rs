@@ -113,7 +113,7 @@ impl Composer {
 
     /// Composes `app`, whose bytes it takes once it is known that an adapter can be plugged in.
     pub(crate) fn compose_app(&self, app: &mut App) -> Result<Composition, ComposeError> {
-        app.check_pluggable()?;
+        app.check_pluggable(self.allow_unresolved)?;
         let adapter = self.configure()?;
         app.component.check_supported()?;
         // They are not read back from the result, for the app may have settings inside that are not the adapter's.

@@ -6,6 +6,7 @@ mod bytes;
 mod description;
 mod error;
 mod form;
+mod language;
 mod module;
 
 pub(crate) use adapter::Adapter;
@@ -13,3 +14,4 @@ pub use adapter::AdapterError;
 pub(crate) use app::App;
 pub use error::{AppError, ComponentizeError};
 pub use form::Form;
+pub use language::Language;

@@ -34,6 +34,7 @@ use std::borrow::Cow;
 
 mod adapters;
 mod compose;
+mod dependencies;
 mod error;
 mod input;
 mod inspect;
@@ -47,12 +48,13 @@ mod wire;
 
 pub use adapters::MQTT_INTERFACE;
 pub use compose::Composer;
+pub use dependencies::{DependencyError, DependencyProblem, plug_dependencies};
 pub use error::{ComposeError, Unresolved, UnresolvedImports};
-pub use input::{AdapterError, AppError, ComponentizeError, Form};
+pub use input::{AdapterError, AppError, ComponentizeError, Form, Language};
 pub use inspect::imports_mqtt;
 pub use manifest::{
-    Extra, InlineComponent, MAX_MANIFEST_SIZE, Manifest, ManifestComponent, ManifestError,
-    UnknownKey,
+    Dependency, DependencySource, Extra, Inherits, MAX_MANIFEST_SIZE, Manifest, ManifestComponent,
+    ManifestError, UnknownKey,
 };
 pub use report::{
     CommandLine, Composition, Edge, EnvironmentVariable, Graph, Import, Inspection, Outcome,

@@ -1,8 +1,8 @@
-//! `spin.toml`, the manifest of a Spin application, version 2: the settings of its components, and their files.
+//! `spin.toml`, the manifest of a Spin application, version 1 or 2: the settings of its components, and their files.
 //!
-//! Other keys are ignored: triggers, builds, dependencies, and those that later versions of Spin add. Components that stand in
-//! their trigger and have no id are not read. Keys that no known version of Spin has are [listed](Manifest::unknown_keys), for
-//! they may be misspelt.
+//! Other keys are ignored: triggers, builds, and those that later versions of Spin add. Components that stand in their trigger have
+//! the ids that Spin gives them. Keys that no known version of Spin has are [listed](Manifest::unknown_keys), for they may be
+//! misspelt.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,13 +16,18 @@ use toml::Spanned;
 
 use crate::settings::{Settings, canonical_abi::MAX_ITEMS, check_name};
 
+mod dependency;
 mod error;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod unread;
 
+pub use dependency::{Dependency, DependencySource, Inherits};
 pub use error::ManifestError;
-pub use unread::{InlineComponent, UnknownKey};
+pub use unread::UnknownKey;
+
+use trigger::Trigger;
 
 /// The largest manifest that is read, in bytes: a hundred times the size of a large one.
 pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
@@ -33,7 +38,6 @@ pub struct Manifest {
     text: Text,
     variables: BTreeMap<String, Spanned<Variable>>,
     components: BTreeMap<String, ManifestComponent>,
-    inline: Vec<InlineComponent>,
     unknown: Vec<UnknownKey>,
 }
 
@@ -50,6 +54,8 @@ impl fmt::Debug for Text {
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a table with a `source`")]
 pub struct ManifestComponent {
+    /// In manifests of version 1; in those of version 2 it stands outside.
+    id: Option<String>,
     source: Source,
     #[serde(default)]
     allowed_outbound_hosts: Vec<Spanned<String>>,
@@ -59,6 +65,15 @@ pub struct ManifestComponent {
     environment: BTreeMap<String, Value>,
     #[serde(default)]
     variables: BTreeMap<String, Spanned<Value>>,
+    /// The variables in manifests of version 1.
+    #[serde(default)]
+    config: BTreeMap<String, Spanned<Value>>,
+    #[serde(default)]
+    dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    dependencies_inherit_configuration: bool,
+    #[serde(default)]
+    profile: BTreeMap<String, Profile>,
     #[serde(default)]
     files: Vec<toml::Value>,
     #[serde(default)]
@@ -69,8 +84,19 @@ pub struct ManifestComponent {
     ai_models: Vec<String>,
 }
 
-/// The source of a component's bytes.
+/// What differs when a component is run with a profile, as Spin has it.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a table such as `{ source = \"…\" }`")]
+struct Profile {
+    source: Option<Source>,
+    #[serde(default)]
+    environment: BTreeMap<String, Value>,
+    #[serde(default)]
+    dependencies: BTreeMap<String, toml::Value>,
+}
+
+/// The source of a component's bytes.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged, expecting = "expected a path, a url or a registry package")]
 enum Source {
     Path(PathBuf),
@@ -115,6 +141,41 @@ struct Document {
     variables: BTreeMap<String, Spanned<Variable>>,
     #[serde(default)]
     component: BTreeMap<String, ManifestComponent>,
+    #[serde(default)]
+    trigger: BTreeMap<String, Vec<Trigger>>,
+}
+
+/// The rest of a manifest of version 1.
+#[derive(Deserialize)]
+struct DocumentV1 {
+    #[serde(default)]
+    variables: BTreeMap<String, Spanned<Variable>>,
+    #[serde(default)]
+    component: Vec<Spanned<ManifestComponent>>,
+}
+
+impl DocumentV1 {
+    /// The same as version 2 has it, as Spin converts it.
+    fn into_document(self, text: &str) -> Result<Document, ManifestError> {
+        let mut components = BTreeMap::new();
+        for spanned in self.component {
+            let start = spanned.span().start;
+            let mut component = spanned.into_inner();
+            let id = component.id.take();
+            let id = id.ok_or_else(|| ManifestError::NoId.at(text, start))?;
+            let id = match trigger::is_id(&id) {
+                true => id,
+                false => id.replace('_', "-").to_lowercase(),
+            };
+            component.variables = std::mem::take(&mut component.config);
+            components.insert(id, component);
+        }
+        Ok(Document {
+            variables: self.variables,
+            component: components,
+            trigger: BTreeMap::new(),
+        })
+    }
 }
 
 /// A key by which a manifest gives a component something that can't be composed in.
@@ -148,7 +209,9 @@ impl Extra {
     /// The remedy.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::AllowedHttpHosts => "unsupported: use allowed_outbound_hosts",
+            Self::AllowedHttpHosts => {
+                "about HTTP, which the host limits; brokers stand in allowed_outbound_hosts"
+            }
             Self::Files => "the host must give the files (wasmtime: `--dir HOST::GUEST`)",
             Self::KeyValueStores | Self::SqliteDatabases | Self::AiModels => {
                 "unsupported: only a Spin host provides it"
@@ -162,28 +225,30 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If it is no manifest of version 2; with line and column where one place is to blame.
+    /// If it is no manifest of version 1 or 2; with line and column where one place is to blame.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         if bytes.len() > MAX_MANIFEST_SIZE {
             return Err(ManifestError::TooLarge);
         }
         let text = str::from_utf8(bytes).map_err(|_| ManifestError::NotUtf8)?;
-        let version: Version = toml(text)?;
-        match (version.spin_manifest_version, version.spin_version) {
-            (Some(toml::Value::Integer(2)), _) => {}
-            (Some(toml::Value::Integer(1)), _) | (None, Some(_)) => {
-                return Err(ManifestError::Version1);
-            }
-            (Some(toml::Value::String(version)), _) if version == "1" => {
-                return Err(ManifestError::Version1);
-            }
-            (version, _) => {
+        let Version {
+            spin_manifest_version,
+            spin_version,
+        } = toml(text)?;
+        let is_first = match spin_manifest_version.or(spin_version) {
+            Some(toml::Value::Integer(2)) => false,
+            Some(toml::Value::String(version)) if version == "1" => true,
+            version => {
                 return Err(ManifestError::Version {
                     version: version.map(|version| version.to_string()),
                 });
             }
-        }
-        let document: Document = toml(text)?;
+        };
+        let mut document = match is_first {
+            true => toml::<DocumentV1>(text)?.into_document(text)?,
+            false => toml::<Document>(text)?,
+        };
+        trigger::take_components(&mut document.trigger, &mut document.component);
         for (name, variable) in &document.variables {
             let start = variable.span().start;
             check_name(name).map_err(|error| ManifestError::from(error).at(text, start))?;
@@ -213,14 +278,41 @@ impl Manifest {
             text: Text(text.to_owned()),
             variables: document.variables,
             components: document.component,
-            inline: unread::inline_components(&table),
-            unknown: unread::unknown_keys(&table),
+            unknown: match is_first {
+                true => unread::unknown_keys_v1(&table),
+                false => unread::unknown_keys(&table),
+            },
         })
     }
 
-    /// The components that stand in their trigger, which are not supported: they have no id.
-    pub fn inline_components(&self) -> &[InlineComponent] {
-        &self.inline
+    /// The same with the profile `name`: where a component has one of that name, its source is used, and its environment and
+    /// dependencies are added. All else is as without.
+    ///
+    /// # Errors
+    ///
+    /// If no component has such a profile.
+    pub fn profile(mut self, name: &str) -> Result<Self, ManifestError> {
+        let mut known = BTreeSet::new();
+        let mut is_known = false;
+        for component in self.components.values_mut() {
+            let mut profiles = std::mem::take(&mut component.profile);
+            if let Some(profile) = profiles.remove(name) {
+                is_known = true;
+                component.environment.extend(profile.environment);
+                component.dependencies.extend(profile.dependencies);
+                if let Some(source) = profile.source {
+                    component.source = source;
+                }
+            }
+            known.extend(profiles.into_keys());
+        }
+        match is_known {
+            true => Ok(self),
+            false => Err(ManifestError::UnknownProfile {
+                name: name.to_owned(),
+                known: known.into_iter().collect(),
+            }),
+        }
     }
 
     /// The keys that Spin does not know and that are ignored: at the top, of variables, and of the component `id`.
@@ -341,6 +433,18 @@ impl ManifestComponent {
             id: id.to_owned(),
             kind,
             location: public(location),
+        })
+    }
+
+    /// Its dependencies: components that fill some of its imports.
+    pub fn dependencies(&self) -> impl Iterator<Item = Dependency> {
+        let all_inherit = self.dependencies_inherit_configuration;
+        self.dependencies.iter().filter_map(move |(name, value)| {
+            let mut dependency = Dependency::of(name, value)?;
+            if all_inherit {
+                dependency.inherits = Inherits::All;
+            }
+            Some(dependency)
         })
     }
 

@@ -13,6 +13,7 @@ use thiserror::Error;
 pub(crate) mod canonical_abi;
 mod check;
 mod component;
+mod hosts;
 
 pub use check::Permission;
 pub(crate) use check::check_name;
@@ -28,6 +29,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     unique_client_id: bool,
     close_on_drop: bool,
+    late_publish: bool,
 }
 
 impl Settings {
@@ -37,9 +39,10 @@ impl Settings {
     }
 
     /// Permits what one of `entries` permits, and nothing else; with no entries nothing at all. An entry is Spin's
-    /// `scheme://host[:port]`, with places for [variables](Self::variable).
+    /// `scheme://host[:port]`, with places for [variables](Self::variable). Names that are not of ASCII are kept as `xn--…`, which
+    /// addresses have to be.
     pub fn allowed_hosts(mut self, entries: impl IntoIterator<Item = String>) -> Self {
-        self.allowed_hosts = Some(entries.into_iter().collect());
+        self.allowed_hosts = Some(entries.into_iter().map(hosts::in_ascii).collect());
         self
     }
 
@@ -83,6 +86,13 @@ impl Settings {
         self
     }
 
+    /// Holds the first message of each connection back until the broker has answered CONNECT, for brokers that take nothing before.
+    /// Otherwise the two leave together, which saves a round trip.
+    pub fn late_publish(mut self, late: bool) -> Self {
+        self.late_publish = late;
+        self
+    }
+
     /// The entries that permit something; `None` if everything is permitted.
     pub fn permitted(&self) -> Option<&[String]> {
         self.allowed_hosts.as_deref()
@@ -121,6 +131,11 @@ impl Settings {
         self.close_on_drop
     }
 
+    /// Returns true if the first message [waits](Self::late_publish) for the broker's answer.
+    pub fn has_late_publish(&self) -> bool {
+        self.late_publish
+    }
+
     /// Returns true if they give the app an environment of its own.
     pub(crate) fn has_environment(&self) -> bool {
         !self.environment.is_empty()
@@ -137,6 +152,7 @@ struct Public<'a> {
     environment: Vec<&'a str>,
     unique_client_id: bool,
     close_on_drop: bool,
+    late_publish: bool,
 }
 
 impl<'a> Public<'a> {
@@ -149,6 +165,7 @@ impl<'a> Public<'a> {
             environment: settings.environment_names().collect(),
             unique_client_id: settings.unique_client_id,
             close_on_drop: settings.close_on_drop,
+            late_publish: settings.late_publish,
         }
     }
 }

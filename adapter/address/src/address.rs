@@ -4,7 +4,7 @@ use core::{
     time::Duration,
 };
 
-use crate::text::{decimal, display_message};
+use crate::text::{decimal, display_message, split_at_last};
 
 mod query;
 #[cfg(test)]
@@ -14,8 +14,9 @@ mod tests;
 ///
 /// It is parsed once: the value that is checked is the value that is connected to. The grammar is that of a URL, read
 /// more strictly where lenience would let one text mean two hosts: the host is a name of ASCII letters, digits, `-` and
-/// `_`, a dotted-decimal IPv4 address or an IPv6 address in brackets, and nothing in it is percent-decoded. White space
-/// around the address is trimmed; the path and the fragment mean nothing and are skipped, as Spin does.
+/// `_`, an IPv4 address or an IPv6 address in brackets, and nothing in it is percent-decoded. White space around the address
+/// is trimmed, tabs and ends of lines anywhere in it are left out (the last of a mounted secret, within an address), and the
+/// path and the fragment mean nothing, as on Spin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// The scheme, before `://`.
@@ -112,10 +113,6 @@ impl FromStr for Host {
                 .map(Self::Ipv6)
                 .ok_or(AddressError::Host);
         }
-        if let Ok(address) = Ipv4Addr::from_str(text) {
-            return Ok(Self::Ipv4(address));
-        }
-
         let name = text.strip_suffix('.').unwrap_or(text);
         let valid_label = |label: &str| {
             matches!(label.len(), 1..=63)
@@ -123,14 +120,12 @@ impl FromStr for Host {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
-        // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers and names to others: here they are refused.
-        let last = split_at_last(name, b'.').map_or(name, |(_, last)| last);
-        let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
-        let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
-            || hexadecimal
-                .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        if name.len() > 253 || !name.split('.').all(valid_label) || numeric {
+        if name.len() > 253 || !name.split('.').all(valid_label) {
             return Err(AddressError::Host);
+        }
+        let last = split_at_last(name, b'.').map_or(name, |(_, last)| last);
+        if last.bytes().all(|byte| byte.is_ascii_digit()) || parse_number(last).is_some() {
+            return parse_ipv4(name).map(Self::Ipv4).ok_or(AddressError::Host);
         }
         Ok(Self::Name(text.into()))
     }
@@ -140,6 +135,8 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let is_part = |c: &char| !matches!(c, '\t' | '\n' | '\r');
+        let text: String = text.chars().filter(is_part).collect();
         let text = text.trim_matches(|c: char| c <= ' ');
         let (scheme, rest) = text.split_once(':').ok_or(AddressError::NoScheme)?;
         let rest = rest.strip_prefix("//").ok_or(AddressError::NoScheme)?;
@@ -180,10 +177,40 @@ impl FromStr for Address {
     }
 }
 
-/// Splits `text` at the last `separator`, an ASCII character. (`str::rsplit_once` weighs ten times as much.)
-fn split_at_last(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().rposition(|byte| byte == separator)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
+/// Parses an IPv4 address as URLs have it, and so `open` and the list on Spin: up to four numbers, of which the last one fills
+/// the bytes that are left. `127.1`, `0x7f.1` and `2130706433` are 127.0.0.1.
+fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
+    let (mut address, mut bits) = (0, 32);
+    let mut left = text.bytes().filter(|byte| *byte == b'.').count();
+    for number in text.split('.') {
+        let number = parse_number(number)?;
+        let width = if left == 0 { bits } else { 8 };
+        if bits == 0 || number >> width != 0 {
+            return None;
+        }
+        bits -= width;
+        left = left.saturating_sub(1);
+        address |= number << bits;
+    }
+    u32::try_from(address).ok().map(Ipv4Addr::from)
+}
+
+/// Parses a number of at most 32 bits: hexadecimal behind `0x`, octal behind `0`, else decimal.
+fn parse_number(text: &str) -> Option<u64> {
+    let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+    let (digits, radix) = match (hexadecimal, text.strip_prefix('0')) {
+        (Some(digits), _) => (digits, 16),
+        (None, Some(digits)) => (digits, 8),
+        (None, None) => (text, 10),
+    };
+    digits.bytes().try_fold(0, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            _ => (digit | 0x20).wrapping_sub(b'a').saturating_add(10),
+        };
+        let number = number * radix + u64::from(digit);
+        (u64::from(digit) < radix && number <= u64::from(u32::MAX)).then_some(number)
+    })
 }
 
 fn parse_port(digits: &str) -> Result<u16, AddressError> {
@@ -232,7 +259,7 @@ impl AddressError {
             Self::Scheme => "its scheme is not one of mqtt, tcp, mqtts and ssl".into(),
             Self::NoHost => "it names no host: write mqtt://host:port".into(),
             Self::Host => {
-                "its host is not a name, a dotted IPv4 address or an IPv6 address in brackets"
+                "its host is not a name (in ASCII: xn--…), an IPv4 address or an IPv6 address in brackets"
                     .into()
             }
             Self::Port => "its port is not a number from 1 to 65535".into(),

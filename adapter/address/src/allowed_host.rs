@@ -5,7 +5,10 @@ use core::{
     str::FromStr,
 };
 
-use crate::address::{Address, Host};
+use crate::{
+    address::{Address, Host},
+    template::split_before,
+};
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +42,7 @@ enum HostPattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PortPattern {
     Any,
-    /// From the first up to, and without, the second.
+    /// From the first up to, and without, the second; empty if that is not larger.
     Range(u16, u32),
 }
 
@@ -59,13 +62,30 @@ impl AllowedHost {
             }
     }
 
-    /// Returns true if this entry can permit a broker at all: if its scheme is `*` or one of MQTT.
+    /// Returns true if this entry is about brokers: if its scheme is `*` or one of MQTT, and its host not the application itself.
     ///
     /// Other entries are for the host to enforce.
     pub fn concerns_mqtt(&self) -> bool {
-        self.scheme
-            .as_deref()
-            .is_none_or(|scheme| matches!(scheme, "mqtt" | "tcp" | "mqtts" | "ssl"))
+        self.host != HostPattern::Itself && self.scheme.as_deref().is_none_or(is_of_mqtt)
+    }
+
+    /// Returns true if its range of ports has a port in it.
+    pub fn has_ports(&self) -> bool {
+        match self.port {
+            PortPattern::Any => true,
+            PortPattern::Range(start, end) => u32::from(start) < end,
+        }
+    }
+
+    /// Returns true unless `entry`, or a template of one, has another scheme than `*` and those of MQTT. Such an entry is for
+    /// the host to enforce, be it valid or not.
+    pub fn may_concern_mqtt(entry: &str) -> bool {
+        match split_before(entry.trim_ascii_start(), *b"://") {
+            Some((scheme, _)) => {
+                scheme == "*" || is_of_mqtt(scheme) || split_before(scheme, *b"{{").is_some()
+            }
+            None => true,
+        }
     }
 
     /// Returns true if it may permit a name, which has to be looked up, and not only an IP address.
@@ -75,6 +95,10 @@ impl AllowedHost {
             HostPattern::Itself | HostPattern::Network(..) | HostPattern::Ip(_) => false,
         }
     }
+}
+
+fn is_of_mqtt(scheme: &str) -> bool {
+    matches!(scheme, "mqtt" | "tcp" | "mqtts" | "ssl")
 }
 
 impl HostPattern {
@@ -198,8 +222,8 @@ impl FromStr for AllowedHost {
             host,
             port: match port {
                 Some("*") => PortPattern::Any,
-                Some(port) => parse_ports(port)?,
-                None => scheme.and_then(known_port).ok_or(EntryError::NoPort)?,
+                Some(port) if !port.is_empty() => parse_ports(port)?,
+                _ => scheme.and_then(known_port).ok_or(EntryError::NoPort)?,
             },
         })
     }
@@ -231,7 +255,6 @@ fn parse_ports(text: &str) -> Result<PortPattern, EntryError> {
             .strip_prefix('.')
             .and_then(port)
             .zip(port(start))
-            .filter(|(end, start)| start < end)
             .map(|(end, start)| PortPattern::Range(start, end.into())),
         None => port(text).map(|port| PortPattern::Range(port, u32::from(port) + 1)),
     };
@@ -303,7 +326,7 @@ impl EntryError {
             Self::UserInfo => "a user name does not belong here: write scheme://host:port",
             Self::NoHost => "there is no host: write scheme://host:port",
             Self::Host => {
-                "the host is not a name, an IPv4 address, an IPv6 address in brackets, `*` or `*.domain`"
+                "the host is not a name (in ASCII: xn--…), an IPv4 address, an IPv6 address in brackets, `*` or `*.domain`"
             }
             Self::Wildcard => {
                 "a `*` in the host stands alone or in front of a domain, as in *.example.com"

@@ -2,8 +2,8 @@
 //!
 //! An [`Address`] is parsed once: the value that is checked is the value that is connected to. An [`AllowedHost`] is one entry
 //! of Spin's `allowed_outbound_hosts` and says whether it permits an address. An entry may be a [`Template`] over the
-//! application's [variables](is_variable_name): it becomes an entry once their values are known, and a value can fill a place
-//! in it, but never change its form.
+//! application's [variables](is_variable_name): it becomes an entry once their values are known, and no value permits more than
+//! its place does.
 //!
 //! The adapter connects by this crate and enforces the list with it, the composer checks the list before it is composed in, and
 //! fuzzers run both natively. There is no MQTT in it: that is `mqtt-session`.
@@ -18,4 +18,6 @@ pub mod text;
 
 pub use address::{Address, AddressError, Host, Scheme};
 pub use allowed_host::{AllowedHost, EntryError};
-pub use template::{Template, TemplateError, Unresolved, environment_name, is_variable_name};
+pub use template::{
+    Template, TemplateError, Unresolved, environment_name, has_wildcard, is_variable_name,
+};

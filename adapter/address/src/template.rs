@@ -1,5 +1,7 @@
 use core::{fmt, net::Ipv6Addr, str::FromStr};
 
+use crate::text::split_at_last;
+
 #[cfg(test)]
 mod tests;
 
@@ -53,9 +55,15 @@ impl<'a> Template<'a> {
         self.fill(|name| value(name).ok_or(Unresolved::Unset(name)))
     }
 
-    /// Does the same for an entry of `allowed_outbound_hosts`, where a value fills a place but changes no form: it is part of a
-    /// host name, an IP address (IPv6 in brackets) or a number. A `*`, a `/`, a list or a range of ports in a value would
-    /// permit more than the entry's author meant.
+    /// Does the same for an entry of `allowed_outbound_hosts`, without the blanks around each value. A value never permits more than
+    /// the entry's author meant:
+    ///
+    /// - Where the scheme stands in the text, a value fills a place but changes no form: it is part of a host name, an IP address
+    ///   (IPv6 in brackets) or a number. Where no port follows the place of a host, it may have one.
+    /// - Where it does not, as in `{{ url }}`, values bring the scheme and what follows. `is_wide` says of a variable whether
+    ///   the manifest's own value of it [has a `*`](has_wildcard) for scheme or host; no other value may have one there.
+    ///
+    /// An empty result is no entry, and to be skipped, as Spin does.
     ///
     /// # Errors
     ///
@@ -63,15 +71,44 @@ impl<'a> Template<'a> {
     pub fn resolve_entry(
         &self,
         mut value: impl FnMut(&str) -> Option<String>,
+        is_wide: impl Fn(&str) -> bool,
     ) -> Result<String, Unresolved<'a>> {
+        let has_scheme = !self.brings_scheme();
+        let takes_port = self.ends_with_host();
+        let mut left = self.variables().count();
         self.fill(|name| {
+            left -= 1;
             let value = value(name).ok_or(Unresolved::Unset(name))?;
-            if fits_entry(&value) {
-                Ok(value)
-            } else {
-                Err(Unresolved::Unfit(name))
+            let value = value.trim_ascii();
+            let fits = match has_scheme {
+                true if takes_port && left == 0 => fits_host_and_port(value),
+                true => fits_entry(value),
+                false if has_wildcard(value) && !is_wide(name) => {
+                    return Err(Unresolved::Wildcard(name));
+                }
+                false => true,
+            };
+            match fits {
+                true => Ok(value.into()),
+                false => Err(Unresolved::Unfit(name)),
             }
         })
+        .map(|filled| filled.trim_ascii().into())
+    }
+
+    /// Returns true if it has places and no scheme in front of them, as `{{ url }}`: values bring the scheme.
+    pub fn brings_scheme(&self) -> bool {
+        split_before(self.text, *b"://").is_none() && self.variables().next().is_some()
+    }
+
+    /// Returns true if its last place ends a host, and no port follows.
+    fn ends_with_host(&self) -> bool {
+        let text = self.text.trim_ascii();
+        let location = split_before(text.strip_suffix('/').unwrap_or(text), *b"://")
+            .and_then(|(_, location)| location.strip_prefix("://"))
+            .unwrap_or_default();
+        let mut bytes = location.bytes();
+        location.ends_with("}}") && bytes.all(|byte| !matches!(byte, b':' | b'/' | b'['))
     }
 
     fn fill(
@@ -121,9 +158,9 @@ impl<'a> Template<'a> {
     }
 }
 
-/// Splits `text` in front of the first `pair` in it. (`str::find` weighs 7 KB for more than one character.)
-fn split_before(text: &str, pair: [u8; 2]) -> Option<(&str, &str)> {
-    let at = text.as_bytes().windows(2).position(|two| two == pair)?;
+/// Splits `text` in front of the first `part` in it. (`str::find` weighs 7 KB for more than one character.)
+pub(crate) fn split_before<const N: usize>(text: &str, part: [u8; N]) -> Option<(&str, &str)> {
+    let at = text.as_bytes().windows(N).position(|some| some == part)?;
     text.split_at_checked(at)
 }
 
@@ -140,6 +177,25 @@ fn fits_entry(value: &str) -> bool {
         .and_then(|value| value.strip_suffix(']'))
         .is_some_and(|value| Ipv6Addr::from_str(value).is_ok());
     (1..=MAX_ENTRY_VALUE).contains(&value.len()) && (plain && dots_within || ipv6)
+}
+
+/// Does the same for a value that may end with a port.
+fn fits_host_and_port(value: &str) -> bool {
+    match split_at_last(value, b':') {
+        // A colon inside the brackets of an IPv6 address is not the port's.
+        Some((host, port)) if !port.ends_with(']') => {
+            fits_entry(host) && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => fits_entry(value),
+    }
+}
+
+/// Returns true if `value`, an entry or its beginning, has a `*` that is not its port.
+pub fn has_wildcard(value: &str) -> bool {
+    let value = value.trim_ascii();
+    let value = value.strip_suffix('/').unwrap_or(value);
+    let value = value.strip_suffix(":*").unwrap_or(value);
+    value.bytes().any(|byte| byte == b'*')
 }
 
 /// Returns true if `name` can name a variable: lower-case letters, digits and single `_`, from a letter to a letter or digit.
@@ -196,6 +252,8 @@ pub enum Unresolved<'a> {
     Unset(&'a str),
     /// The value of the variable of this name would change the form of an entry.
     Unfit(&'a str),
+    /// The value of the variable of this name has a `*` for the scheme or the host, which the manifest does not have.
+    Wildcard(&'a str),
     /// With the value of the variable of this name the text would be longer than 1 MiB.
     TooLong(&'a str),
 }
@@ -215,7 +273,13 @@ impl Unresolved<'_> {
             Self::Unfit(name) => [
                 "the value of the variable `",
                 name,
-                "` is not a host name, an IP address or a number",
+                "` is not a host name (in ASCII: xn--…), an IP address or a number",
+            ]
+            .concat(),
+            Self::Wildcard(name) => [
+                "the value of the variable `",
+                name,
+                "` has a `*` for the scheme or the host: only the manifest may permit that",
             ]
             .concat(),
             Self::TooLong(name) => [

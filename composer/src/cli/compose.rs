@@ -21,6 +21,14 @@ pub(super) fn run(options: &ComposeOptions) -> Result<()> {
             "one app at a time: `{more}` is one too many"
         )));
     }
+    let in_folder = app.is_dir().then(|| app.join("spin.toml"));
+    if let Some(manifest) = &in_folder
+        && !manifest.exists()
+    {
+        let folder = app.display();
+        bail!("`{folder}` is a folder without a spin.toml: give an app or a manifest");
+    }
+    let app = in_folder.as_deref().unwrap_or(app);
     if input::is_manifest(app) {
         return manifest::run(app, options);
     }
@@ -54,6 +62,7 @@ fn run_app(app: &Path, options: &ComposeOptions) -> Result<()> {
     if !options.quiet {
         let summary = Summary {
             composition: &composition,
+            dependencies: &[],
             app,
             app_size,
             output: &output,

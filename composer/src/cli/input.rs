@@ -39,28 +39,43 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 /// Returns true if `path` names a manifest.
 pub(super) fn is_manifest(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "toml")
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
 }
 
 /// Checks that the app in `path` is no manifest: those are recognised by the ending of their name.
 pub(super) fn check_no_manifest(path: &Path, bytes: &[u8]) -> Result<()> {
-    let key = b"spin_manifest_version";
+    let is_version = |line: &[u8]| {
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let line = line.trim_ascii_start();
+        line.starts_with(b"spin_manifest_version") || line.starts_with(b"spin_version")
+    };
     if bytes.starts_with(b"\0asm") || bytes.len() > MAX_MANIFEST_SIZE {
         return Ok(());
     }
-    if bytes
-        .split(|byte| *byte == b'\n')
-        .any(|line| line.starts_with(key))
-    {
+    if bytes.split(|byte| *byte == b'\n').any(is_version) {
         let name = match is_standard(path) {
             true => "the standard input".to_owned(),
             false => format!("`{}`", path.display()),
         };
         bail!(
-            "{name} is the manifest of a Spin application: give it in a file whose name ends in `.toml`"
+            "{name} is the manifest of a Spin application: give it in a file whose name ends in `.toml`, in the folder that its \
+             sources are relative to"
         );
     }
     Ok(())
+}
+
+/// Reads the text in the file `path`, which is small.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    let read = || -> Result<String> {
+        let bytes = read_bounded(File::open(path)?, MAX_MANIFEST_SIZE)?;
+        if bytes.len() > MAX_MANIFEST_SIZE {
+            bail!("it is larger than {} MiB", MAX_MANIFEST_SIZE >> 20);
+        }
+        String::from_utf8(bytes).ok().context("it is not UTF-8")
+    };
+    read().with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// Reads the manifest `path`.

@@ -20,7 +20,9 @@ use super::{
     packages::needed_packages,
     report::{BOLD, plain, plain_line},
     settings::{SettingsOptions, configured},
-    summary::{CLOSE_ON_DROP, UNIQUE_CLIENT_ID, permissions, run_line, ungoverned, unset},
+    summary::{
+        CLOSE_ON_DROP, LATE_PUBLISH, UNIQUE_CLIENT_ID, permissions, run_line, ungoverned, unset,
+    },
     usage::Usage,
 };
 
@@ -298,6 +300,14 @@ fn settings(out: &mut impl Write, inspection: &Inspection) -> io::Result<()> {
             settings
                 .has_close_on_drop()
                 .then(|| CLOSE_ON_DROP.to_owned())
+                .into_iter()
+                .collect(),
+        ),
+        (
+            "the adapter waits",
+            settings
+                .has_late_publish()
+                .then(|| LATE_PUBLISH.to_owned())
                 .into_iter()
                 .collect(),
         ),

@@ -6,12 +6,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use spin_mqtt_composer::{Composer, Composition, Manifest, ManifestComponent, imports_mqtt};
+use spin_mqtt_composer::{
+    ComposeError, Composer, Composition, Dependency, DependencySource, Manifest, ManifestComponent,
+    imports_mqtt, plug_dependencies,
+};
 
 use super::{
     input,
     options::{ComposeOptions, ManifestOptions},
     output::{self, check_output},
+    report::Advised,
     settings::SettingsOptions,
     summary::{Summary, line},
     usage::Usage,
@@ -36,8 +40,12 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         let message = "--all writes files into a folder: name it with `-o`";
         bail!(Usage(message.to_owned()));
     }
-    let manifest = Manifest::parse(&input::read_manifest(path)?)
-        .with_context(|| format!("cannot use `{}`", path.display()))?;
+    let parsed = Manifest::parse(&input::read_manifest(path)?);
+    let manifest = match &options.manifest.profile {
+        Some(profile) => parsed.and_then(|manifest| manifest.profile(profile)),
+        None => parsed,
+    };
+    let manifest = manifest.with_context(|| format!("cannot use `{}`", path.display()))?;
     let sources = Sources {
         folder: path.parent().unwrap_or(Path::new("")),
         manifest: &manifest,
@@ -84,6 +92,10 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         check_output(&output, all_sources.iter().map(|source| Some(&**source)))?;
         let composer = input::composer(&options.plug)?;
         let app_size = target.bytes.len();
+        let dependencies = sources.plug(&mut target).with_context(|| {
+            let (id, path) = (target.id, path.display());
+            format!("cannot compose the component `{id}` of `{path}`")
+        })?;
         let composition = compose(
             composer,
             &manifest,
@@ -95,7 +107,7 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
             let (id, path) = (target.id, path.display());
             format!("cannot compose the component `{id}` of `{path}`")
         })?;
-        composed.push((target, app_size, output, composition));
+        composed.push((target, app_size, output, composition, dependencies));
     }
 
     // Nothing is written before all components are composed.
@@ -103,11 +115,12 @@ pub(super) fn run(path: &Path, options: &ComposeOptions) -> Result<()> {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     }
-    for (target, app_size, output, composition) in &composed {
+    for (target, app_size, output, composition, dependencies) in &composed {
         output::write(output, composition.component())?;
         if !options.quiet {
             let summary = Summary {
                 composition,
+                dependencies,
                 app: &target.source,
                 app_size: *app_size,
                 output,
@@ -134,10 +147,61 @@ fn compose(
 ) -> Result<Composition> {
     let settings = manifest.settings(target.component, variables)?;
     let composer = composer.settings(options.add_to(settings)?)?;
-    let composition = composer
-        .compose(mem::take(&mut target.bytes))
-        .map_err(|error| error.in_file(&target.source))?;
-    Ok(composition)
+    let composed = composer.compose(mem::take(&mut target.bytes));
+    composed.map_err(|error| {
+        let error = error.in_file(&target.source);
+        match unmet(target, &error) {
+            Some(help) => Advised { error, help }.into(),
+            None => error.into(),
+        }
+    })
+}
+
+/// The advice for an error about imports that the manifest's dependencies fill.
+fn unmet(target: &Target<'_>, error: &ComposeError) -> Option<String> {
+    let ComposeError::Unresolved(unresolved) = error else {
+        return None;
+    };
+    let imports = || unresolved.as_slice().iter().map(|it| it.name.as_str());
+    let dependencies = target.component.dependencies();
+    let met: Vec<_> = dependencies
+        .filter(|it| imports().any(|import| it.fills(import)))
+        .collect();
+    let first = met.first()?;
+    let places: Vec<_> = met
+        .iter()
+        .map(|dependency| {
+            let place = match &dependency.source {
+                DependencySource::Registry { package, version } => {
+                    let package = package
+                        .as_deref()
+                        .unwrap_or_else(|| package_of(&dependency.name));
+                    format!("`{package}` {version} of a registry")
+                }
+                DependencySource::Url(url) => format!("`{url}`"),
+                DependencySource::Path(path) => format!("`{}`", path.display()),
+                DependencySource::Component(id) => format!("the component `{id}`"),
+                _ => "elsewhere".to_owned(),
+            };
+            format!("the dependency `{}` is {place}", dependency.name)
+        })
+        .collect();
+    let file = match &first.source {
+        DependencySource::Path(path) => path.display().to_string(),
+        _ => "dependency.wasm".to_owned(),
+    };
+    let (source, id) = (target.source.display(), target.id);
+    Some(format!(
+        "{}: plug it in first, with `wac plug {source} --plug {file} -o plugged.wasm`, and compose that, with `--component {id} --source \
+         plugged.wasm`",
+        places.join(", ")
+    ))
+}
+
+/// The package in the name of an import or of a dependency.
+fn package_of(name: &str) -> &str {
+    let end = name.find(['/', '@']).unwrap_or(name.len());
+    &name[..end]
 }
 
 fn is_link(path: &Path) -> bool {
@@ -165,13 +229,10 @@ struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// The components to compose, and the reasons for passing over others.
     fn choose(&self, options: &ManifestOptions) -> Result<(Vec<Target<'a>>, Vec<String>)> {
-        let inline = self.manifest.inline_components();
-        // A source belongs to the component with a table of its own, for the others can't have one.
-        let has_choice = options.all || (!inline.is_empty() && options.source.is_none());
         let mut components = self.manifest.components();
         let only = match (&options.component, components.next(), components.next()) {
             (Some(id), ..) => Some(self.manifest.component(id)?),
-            (None, Some(only), None) if !has_choice => Some(only),
+            (None, Some(only), None) if !options.all => Some(only),
             _ => None,
         };
         if let Some((id, component)) = only {
@@ -210,15 +271,6 @@ impl<'a> Sources<'a> {
                 Err(error) => skipped.push(format!("the component `{id}` can't be read: {error}")),
             }
         }
-        skipped.extend(inline.iter().map(|component| {
-            let source = component.source.as_ref();
-            let source = source.map_or_else(String::new, |source| format!(", `{source}`"));
-            format!(
-                "a component that stands in its trigger (`[[trigger.{}]]`{source}) is not supported: give it an id, and a \
-                 table of its own",
-                component.trigger
-            )
-        }));
         match targets.len() {
             // If no local component imports MQTT, then likely one that must be fetched does.
             0 if !remotes.is_empty() => {
@@ -250,6 +302,41 @@ impl<'a> Sources<'a> {
                 Ok((targets, remotes))
             }
         }
+    }
+
+    /// Plugs the dependencies of `target` that are in files into it, and returns their names.
+    fn plug(&self, target: &mut Target<'_>) -> Result<Vec<String>> {
+        let is_local = |dependency: &Dependency| {
+            matches!(
+                dependency.source,
+                DependencySource::Path(_) | DependencySource::Component(_)
+            )
+        };
+        let dependencies: Vec<_> = target.component.dependencies().filter(is_local).collect();
+        if dependencies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let load = |dependency: &Dependency| -> Result<Option<Vec<u8>>> {
+            let path = match &dependency.source {
+                DependencySource::Path(path) => path.as_path(),
+                DependencySource::Component(id) => {
+                    let (id, component) = self.manifest.component(id)?;
+                    component.source(id)?
+                }
+                _ => return Ok(None),
+            };
+            let path = self.folder.join(path);
+            if !path.is_file() {
+                bail!("`{}` is not a file, or not built yet", path.display());
+            }
+            Ok(Some(input::read_file(&path)?))
+        };
+        let plugged = plug_dependencies(&*target.bytes, dependencies, |it| Ok(load(it)?));
+        let (bytes, names) = plugged?;
+        if !names.is_empty() {
+            target.bytes = bytes;
+        }
+        Ok(names)
     }
 
     fn ids(&self) -> String {

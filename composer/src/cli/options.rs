@@ -32,7 +32,7 @@ pub(super) struct PlugOptions {
 #[derive(Debug, Args)]
 pub(super) struct ComposeOptions {
     /// The app: a component, or a core module for wasm32-wasip1; binary or text; `-` for the standard input. Or the manifest
-    /// of a Spin application, whose name ends in `.toml`.
+    /// of a Spin application, whose name ends in `.toml`, or its folder.
     #[arg(value_name = "APP", required = true)]
     pub(super) app: Option<PathBuf>,
 
@@ -70,6 +70,10 @@ pub(super) struct ManifestOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) source: Option<PathBuf>,
 
+    /// Use the profile NAME of the components that have it: its source, and its environment and dependencies on top.
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+
     /// Compose every component that imports MQTT, into the folder that `-o` names [default: `composed` beside the manifest].
     #[arg(long, conflicts_with_all = ["component", "source"])]
     pub(super) all: bool,
@@ -81,6 +85,7 @@ impl ManifestOptions {
         [
             (self.component.is_some(), "--component"),
             (self.source.is_some(), "--source"),
+            (self.profile.is_some(), "--profile"),
             (self.all, "--all"),
         ]
         .into_iter()

@@ -1,10 +1,10 @@
 //! Messages to the user.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error, fmt};
 
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
-use spin_mqtt_composer::{AppError, ComponentizeError, ComposeError};
+use spin_mqtt_composer::{AppError, ComponentizeError, ComposeError, Language};
 
 /// Headings.
 pub(super) const BOLD: Style = Style::new().bold();
@@ -39,8 +39,29 @@ pub(super) fn error(error: &anyhow::Error) {
         }
         last = text;
     }
-    if let Some(help) = error.downcast_ref().and_then(help) {
+    let advised = error.downcast_ref().map(|it: &Advised| plain(&it.help));
+    let help = || error.downcast_ref().and_then(help).map(Cow::from);
+    if let Some(help) = advised.or_else(help) {
         eprintln!("{CYAN}help{CYAN:#}: {help}");
+    }
+}
+
+/// An error with other advice than its own.
+#[derive(Debug)]
+pub(super) struct Advised {
+    pub(super) error: ComposeError,
+    pub(super) help: String,
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for Advised {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 
@@ -107,8 +128,8 @@ fn help(error: &ComposeError) -> Option<&'static str> {
                 "make it a component with the tool that fits it (`wasm-tools component embed` and `new`, for one), and give that",
             ),
             AppError::NoMqtt => Some("`compose inspect` shows what it imports"),
-            AppError::AsyncMqtt { .. } | AppError::OtherVersion { .. } => {
-                Some("build it with spin-sdk 3, 4 or 5")
+            AppError::AsyncMqtt { language, .. } | AppError::OtherVersion { language, .. } => {
+                Some(sdk(*language))
             }
             AppError::AlreadyComposed { .. } | AppError::AlreadyPlugged => {
                 Some("it runs as it is; `compose inspect` shows how")
@@ -117,6 +138,25 @@ fn help(error: &ComposeError) -> Option<&'static str> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// The advice to build an app with the SDK for its language whose MQTT is supported.
+fn sdk(language: Option<Language>) -> &'static str {
+    match language {
+        Some(Language::Rust) => "build it with spin-sdk 3, 4 or 5 (`spin-sdk = \"5\"`)",
+        Some(Language::Python) => {
+            "build it with spin-sdk 3 of PyPI (`pip install spin-sdk==3.4.1`)"
+        }
+        Some(Language::Go) => {
+            "import the functions of `fermyon:spin/mqtt@2.0.0` by name, which Go can do alone, in place of this interface of the SDK"
+        }
+        Some(Language::JavaScript) => {
+            "import `fermyon:spin/mqtt@2.0.0`, as `@spinframework/spin-mqtt` does, in place of this interface"
+        }
+        _ => {
+            "build it with an SDK that imports `fermyon:spin/mqtt@2.0.0` alone: for Rust spin-sdk 3, 4 or 5, for Python spin-sdk 3"
+        }
     }
 }
 

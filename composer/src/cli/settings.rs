@@ -1,11 +1,13 @@
 //! The options of the settings: permissions, variables, environment, client ids, reuse of connections.
 
-use anyhow::{Result, anyhow, bail};
+use std::{collections::BTreeMap, ffi::OsStr, path::Path};
+
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use mqtt_address::is_variable_name;
 use spin_mqtt_composer::{Composer, Settings, SettingsError};
 
-use super::usage::Usage;
+use super::{input, usage::Usage};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
@@ -34,13 +36,20 @@ pub(super) struct SettingsOptions {
     /// --max-instance-reuse-count).
     #[arg(long)]
     no_reuse: bool,
+
+    /// Wait for the broker's CONNACK before the first message, which otherwise leaves together with CONNECT: one round trip more.
+    /// For brokers that take nothing before their CONNACK. An instance that finds such a broker by itself waits from then on;
+    /// `early_publish=false` in an address is the same for that address.
+    #[arg(long)]
+    no_early_publish: bool,
 }
 
 /// The options that a manifest does not replace.
 #[derive(Debug, Args)]
 struct Values {
     /// Give the variable NAME a value, which SPIN_VARIABLE_NAME in the environment of the running app overrides; without one,
-    /// that must be set; repeatable.
+    /// that must be set; `@FILE` for VALUE is what the file holds, and `@FILE` alone, a table in `.toml` or `.json`, gives
+    /// several; repeatable.
     #[arg(long, value_name = "NAME[=VALUE]")]
     variable: Vec<String>,
 
@@ -61,24 +70,45 @@ impl SettingsOptions {
 
     /// The names and values of `--variable` with a manifest, which declares the variables, so that each needs a value.
     pub(super) fn values(&self) -> Result<Vec<(String, String)>> {
-        pairs("--variable", &self.values.variable)
+        let mut values = Vec::new();
+        for text in &self.values.variable {
+            match text.strip_prefix('@') {
+                Some(file) => values.extend(variables_of(file)?),
+                None => {
+                    let pair = pairs("--variable", std::slice::from_ref(text))?;
+                    for (name, value) in pair {
+                        let value = value_of(&name, value)?;
+                        values.push((name, value));
+                    }
+                }
+            }
+        }
+        Ok(values)
     }
 
     /// The names and values of `--variable` without a manifest. One without a value is declared, and gets a value where the app
     /// runs.
     fn variables(&self) -> Result<Vec<(String, Option<String>)>> {
-        let variable = |text: &String| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => {
-                Ok((name.to_owned(), Some(value.to_owned())))
+        let mut variables = Vec::new();
+        for text in &self.values.variable {
+            match (text.strip_prefix('@'), text.split_once('=')) {
+                (Some(file), _) => {
+                    let values = variables_of(file)?.into_iter();
+                    variables.extend(values.map(|(name, value)| (name, Some(value))));
+                }
+                (None, Some((name, value))) if !name.is_empty() => {
+                    let value = value_of(name, value.to_owned())?;
+                    variables.push((name.to_owned(), Some(value)));
+                }
+                // Any other text may be a secret, as in `pairs`.
+                (None, None) if is_variable_name(text) => variables.push((text.clone(), None)),
+                _ => {
+                    let message = "a value of --variable is not of the form NAME[=VALUE]";
+                    bail!(Usage(message.to_owned()))
+                }
             }
-            // Any other text may be a secret, as in `pairs`.
-            None if is_variable_name(text) => Ok((text.clone(), None)),
-            _ => {
-                let message = "a value of --variable is not of the form NAME[=VALUE]";
-                bail!(Usage(message.to_owned()))
-            }
-        };
-        self.values.variable.iter().map(variable).collect()
+        }
+        Ok(variables)
     }
 
     /// The names and values of `--env`.
@@ -105,7 +135,7 @@ impl SettingsOptions {
         self.add_to(settings)
     }
 
-    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids and reuse.
+    /// Adds the options that go with a manifest as well: the environment, which overrides the manifest's, client ids, reuse and early publishing.
     pub(super) fn add_to(&self, settings: Settings) -> Result<Settings> {
         let settings = self
             .environment()?
@@ -114,7 +144,8 @@ impl SettingsOptions {
                 settings.environment(name, value)
             })
             .unique_client_id(self.unique_client_id)
-            .close_on_drop(self.no_reuse);
+            .close_on_drop(self.no_reuse)
+            .late_publish(self.no_early_publish);
         Ok(settings)
     }
 }
@@ -135,6 +166,35 @@ pub(super) fn configured(composer: Composer, settings: Settings) -> Result<Compo
             anyhow!("{place} uses the variable `{name}`, which is not given: add `--variable {name}[=VALUE]`")
         }
         _ => error.into(),
+    })
+}
+
+/// The value of the variable `name`, as it was given: what a file holds, for `@FILE`.
+fn value_of(name: &str, value: String) -> Result<String> {
+    let Some(file) = value.strip_prefix('@') else {
+        return Ok(value);
+    };
+    let text = input::read_text(Path::new(file));
+    text.with_context(|| format!("the variable `{name}` has no value"))
+}
+
+/// The variables and their values in `file`.
+fn variables_of(file: &str) -> Result<BTreeMap<String, String>> {
+    let path = Path::new(file);
+    let ending = path.extension().and_then(OsStr::to_str);
+    if !matches!(ending, Some("toml" | "json")) {
+        bail!(Usage(format!(
+            "the file of --variable @{file} is neither a `.toml` nor a `.json`: for one value, give `NAME=@{file}`"
+        )));
+    }
+    let text = input::read_text(path)?;
+    // The errors of the parsers would quote values, which may be secret.
+    let values = match ending {
+        Some("toml") => toml::from_str(&text).ok(),
+        _ => serde_json::from_str(&text).ok(),
+    };
+    values.with_context(|| {
+        format!("`{file}` is not a table of variables and their values, all texts")
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anstream::eprintln;
+use mqtt_address::AllowedHost;
 use spin_mqtt_composer::{
     CommandLine, Composition, Form, Import, Manifest, ManifestComponent, Settings,
 };
@@ -17,6 +18,8 @@ use super::{
 /// A composition and where it is from and goes to.
 pub(super) struct Summary<'a> {
     pub(super) composition: &'a Composition,
+    /// The names of the manifest's dependencies that were plugged into the app before.
+    pub(super) dependencies: &'a [String],
     pub(super) app: &'a Path,
     pub(super) app_size: usize,
     pub(super) output: &'a Path,
@@ -30,6 +33,10 @@ impl Summary<'_> {
         self.made();
         for import in composition.plugged() {
             line("plugged", import);
+        }
+        for name in self.dependencies {
+            let text = format!("the dependency {name}, which has what the component has");
+            line("plugged", &text);
         }
         for import in composition.stubbed() {
             line("stubbed", import);
@@ -161,6 +168,9 @@ impl Summary<'_> {
         if settings.has_close_on_drop() {
             line("closes", CLOSE_ON_DROP);
         }
+        if settings.has_late_publish() {
+            line("waits", LATE_PUBLISH);
+        }
         let reads_variables = self
             .composition
             .plugged()
@@ -207,6 +217,9 @@ impl Summary<'_> {
 
 /// The connections that are closed, with `--no-reuse`.
 pub(super) const CLOSE_ON_DROP: &str = "each connection when the app drops it";
+
+/// The wait of the first message, with `--no-early-publish`.
+pub(super) const LATE_PUBLISH: &str = "for the broker's CONNACK before the first message";
 
 /// The addition to client ids, with `--unique-client-id`.
 pub(super) const UNIQUE_CLIENT_ID: &str = "a random suffix to each client id that the app gives";
@@ -278,8 +291,14 @@ pub(super) fn permissions(settings: Option<&Settings>) -> Vec<(&'static str, Str
     }
     for permission in &permissions {
         let entry = permission.entry.trim();
-        if !permission.concerns_mqtt {
-            let text = format!("{entry} is not about MQTT: the host enforces it, not the adapter");
+        if !permission.concerns_mqtt && permission.problem.is_none() {
+            let text = if !AllowedHost::may_concern_mqtt(entry) {
+                format!("{entry} is not about MQTT: the host enforces it, not the adapter")
+            } else if entry.contains("://") {
+                format!("{entry} is the application itself, which is no broker")
+            } else {
+                format!("{entry} is not about MQTT with the value that is composed in")
+            };
             lines.push(("note", text));
         }
         if permission.needs_tls {

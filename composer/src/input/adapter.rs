@@ -31,7 +31,7 @@ pub enum AdapterError {
     },
     /// It does not import the settings, and there are some to compose in.
     #[error(
-        "it takes no settings, so that permissions, variables, an environment, unique client ids and no reuse can't be composed in"
+        "it takes no settings, so that permissions, variables, an environment, unique client ids, no reuse and no early publishing can't be composed in"
     )]
     NoSettings,
     /// The settings were not generated or plugged in. This is a mistake in this tool.

@@ -6,6 +6,7 @@ use super::{
     bytes::{Kind, decode},
     error::AppError,
     form::Form,
+    language::Language,
     module::componentize,
 };
 use crate::{
@@ -44,31 +45,25 @@ impl App {
         Ok(app)
     }
 
-    /// Checks that the app has an import that an adapter can be plugged into.
+    /// Checks that the app has an import that an adapter can be plugged into. With `allow_others` it may import another MQTT as
+    /// well, which stays unresolved.
     ///
     /// # Errors
     ///
     /// All of [`AppError`] but those about the bytes.
-    pub(crate) fn check_pluggable(&self) -> Result<(), AppError> {
+    pub(crate) fn check_pluggable(&self, allow_others: bool) -> Result<(), AppError> {
         let interface = EMBEDDED.interface();
-        if self.component.import(interface).is_some() {
+        let is_pluggable = self.component.import(interface).is_some();
+        if !is_pluggable || !allow_others {
+            self.check_versions()?;
+        }
+        if is_pluggable {
             let inside = HashSet::from([interface]);
             let shared = shared(&self.component, &inside).into_iter().next();
             return match shared {
                 None => Ok(()),
                 Some(Shared { ty, user, .. }) => Err(AppError::Shared { user, ty }),
             };
-        }
-        let import = |kind: MqttName| {
-            let mut names = self.component.imports().map(|(name, _)| name);
-            let name = names.find(|name| MqttName::of(name) == Some(kind));
-            name.map(str::to_owned)
-        };
-        if let Some(import) = import(MqttName::Async) {
-            return Err(AppError::AsyncMqtt { import });
-        }
-        if let Some(import) = import(MqttName::OtherVersion) {
-            return Err(AppError::OtherVersion { import });
         }
         if self.component.export(interface).is_some() {
             return Err(AppError::IsAdapter);
@@ -82,6 +77,30 @@ impl App {
             return Err(AppError::AlreadyPlugged);
         }
         Err(AppError::NoMqtt)
+    }
+
+    /// Checks that the app imports no MQTT that is not supported. An SDK that imports one may still be used for the other, but
+    /// only its author knows.
+    fn check_versions(&self) -> Result<(), AppError> {
+        let import = |kind: MqttName| {
+            let mut names = self.component.imports().map(|(name, _)| name);
+            let name = names.find(|name| MqttName::of(name) == Some(kind));
+            name.map(str::to_owned)
+        };
+        let language = || Language::of(&self.bytes);
+        if let Some(import) = import(MqttName::Async) {
+            return Err(AppError::AsyncMqtt {
+                import,
+                language: language(),
+            });
+        }
+        if let Some(import) = import(MqttName::OtherVersion) {
+            return Err(AppError::OtherVersion {
+                import,
+                language: language(),
+            });
+        }
+        Ok(())
     }
 
     /// Returns true if the app imports MQTT in any version.

@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use super::description::{MAIN_MODULE, RUN};
+use super::{
+    description::{MAIN_MODULE, RUN},
+    language::Language,
+};
 use crate::{
     adapters::{MQTT_INTERFACE, VARIABLES_INTERFACE},
     types::{External, InputError},
@@ -22,13 +25,16 @@ pub enum AppError {
     /// It does not import MQTT.
     #[error("it imports no MQTT interface: there is nothing to plug `{MQTT_INTERFACE}` into")]
     NoMqtt,
-    /// It uses the async interface of spin-sdk 6 and later.
+    /// It imports the async interface of newer SDKs, with or without the other one.
     #[error(
-        "it imports `{import}`, the async interface of spin-sdk 6 and later, which is not supported yet"
+        "it imports `{import}`, the async interface of newer Spin SDKs{}, which is not supported yet",
+        Language::newer(*language)
     )]
     AsyncMqtt {
         /// The import's full name.
         import: String,
+        /// The language of its SDK, if it is known.
+        language: Option<Language>,
     },
     /// It uses another version of the interface.
     #[error(
@@ -37,6 +43,8 @@ pub enum AppError {
     OtherVersion {
         /// The import's full name.
         import: String,
+        /// The language of its SDK, if it is known.
+        language: Option<Language>,
     },
     /// Another interface refers to a type of the MQTT interface, so that its other side would need the same MQTT.
     #[error(

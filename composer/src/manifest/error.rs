@@ -42,21 +42,14 @@ pub enum ManifestError {
         /// The problem there.
         error: Box<ManifestError>,
     },
-    /// No component has an id.
-    #[error(
-        "it has no `[component.<id>]`; a component that stands in its trigger is not supported: give it an id, and a table of \
-         its own"
-    )]
+    /// It has no component.
+    #[error("it has no component: neither a `[component.<id>]` nor one that stands in its trigger")]
     NoComponents,
-    /// It is of version 1.
-    #[error(
-        "it is of manifest version 1: change it to version 2, in which `spin_manifest_version = 2` stands at the top, \
-         `[application]` holds the application's name, each `[[component]]` becomes a `[component.<id>]` with its trigger in \
-         `[[trigger.http]]`, and `allowed_http_hosts` becomes `allowed_outbound_hosts`"
-    )]
-    Version1,
+    /// A component of a manifest of version 1 has no id.
+    #[error("the component has no `id`")]
+    NoId,
     /// It is of an unknown version, or of none.
-    #[error("{}, but this tool reads version `2`", match .version {
+    #[error("{}, but this tool reads versions `2` and `\"1\"`", match .version {
         Some(version) => format!("its `spin_manifest_version` is `{version}`"),
         None => "it has no `spin_manifest_version`".to_owned(),
     })]
@@ -79,6 +72,17 @@ pub enum ManifestError {
         /// The name, as it was given.
         name: String,
         /// The names that it has.
+        known: Vec<String>,
+    },
+    /// No component has such a profile.
+    #[error("no component of the application has a profile `{name}`; {}", match .known.as_slice() {
+        [] => "there is none".to_owned(),
+        known => format!("there is `{}`", known.join("`, `")),
+    })]
+    UnknownProfile {
+        /// The name, as it was given.
+        name: String,
+        /// The names that there are.
         known: Vec<String>,
     },
     /// There is no such component.

@@ -249,58 +249,209 @@ fn keys_that_have_no_effect_here_are_known() {
     assert_eq!(manifest.unknown_keys("outbound-mqtt").next(), None);
 }
 
+/// As Spin 4.0.2 names them: by their trigger if it has one component, else by a number.
 #[test]
-fn components_that_stand_in_their_trigger_are_told() {
+fn components_that_stand_in_their_trigger_have_ids() {
     let manifest = manifest(
         r#"
         spin_manifest_version = 2
+        [variables]
+        broker = { default = "h" }
         [[trigger.http]]
         component = "x"
         [[trigger.http]]
-        component = { source = "a.wasm" }
+        component = { source = "a.wasm", allowed_outbound_hosts = ["mqtt://{{ broker }}"], variables = { v = "{{ broker }}" } }
+        [[trigger.http]]
+        id = "orders"
+        component = { source = "b.wasm" }
+        [[trigger.http]]
+        id = "not a name"
+        component = { source = "c.wasm" }
         [[trigger.timer]]
-        components = { one = { source = { url = "u" } }, more = ["x", { source = "b.wasm" }] }
+        components = { one = { source = { url = "u" } }, more = ["x", { source = "d.wasm" }] }
         [component.x]
         source = "x"
+        [component.inline-component1]
+        source = "y"
         "#,
     );
-    let inline: Vec<_> = manifest
-        .inline_components()
-        .iter()
-        .map(|it| (it.trigger.as_str(), it.source.as_deref()))
+    let sources: Vec<_> = manifest
+        .components()
+        .map(|(id, component)| (id, component.source(id).ok().and_then(Path::to_str)))
         .collect();
     let expected = [
-        ("http", Some("a.wasm")),
-        ("timer", Some("b.wasm")),
-        ("timer", None),
+        ("http-trigger1-component", Some("a.wasm")),
+        ("inline-component1", Some("y")),
+        ("inline-component2", Some("c.wasm")),
+        ("inline-component3", Some("d.wasm")),
+        ("inline-component4", None),
+        ("orders-component", Some("b.wasm")),
+        ("x", Some("x")),
     ];
-    assert_eq!(inline, expected);
+    assert_eq!(sources, expected);
+    let settings = settings(&manifest, "http-trigger1-component", &[]).unwrap();
+    assert_eq!(settings.permitted().unwrap(), ["mqtt://{{ broker }}"]);
+}
+
+/// A place in a component that stands in its trigger is told as well.
+#[test]
+fn mistakes_in_triggers_have_a_place() {
+    let text = "spin_manifest_version = 2\n[[trigger.http]]\ncomponent = { source = \"a\", allowed_outbound_hosts = [\"mqtt://\"] }\n";
+    let manifest = manifest(text);
+    let (id, _) = manifest.components().next().unwrap();
+    let error = settings(&manifest, id, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("line 3, column 55: "), "{error}");
+    let text = "spin_manifest_version = 2\n[[trigger.http]]\ncomponent = 1\n";
+    let error = Manifest::parse(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "line 3, column 13: an integer where the id of a component, or its table is expected"
+    );
+}
+
+#[test]
+fn version_1_is_read_as_spin_converts_it() {
+    for version in ["spin_manifest_version", "spin_version"] {
+        let manifest = manifest(&format!(
+            r#"
+            {version} = "1"
+            name = "old"
+            trigger = {{ type = "http", base = "/" }}
+            [variables]
+            broker = {{ default = "h" }}
+            [[component]]
+            id = "my_Cat"
+            source = "x.wasm"
+            allowed_http_hosts = ["example.com"]
+            allowed_outbound_hosts = ["mqtt://{{{{ broker }}}}"]
+            environment = {{ A = "1" }}
+            allowed_outbound_host = []
+            [component.config]
+            address = "{{{{ broker }}}}"
+            [component.trigger]
+            route = "/"
+            [[component]]
+            id = "other"
+            source = {{ url = "u", digest = "d" }}
+            [component.trigger]
+            route = "/other"
+            "#
+        ));
+        let settings = settings(&manifest, "my-cat", &[]).unwrap();
+        assert_eq!(settings.permitted().unwrap(), ["mqtt://{{ broker }}"]);
+        assert!(settings.component_variables().eq(["address"]));
+        assert!(settings.environment_names().eq(["A"]));
+        let unknown: Vec<_> = manifest
+            .unknown_keys("my-cat")
+            .map(|key| key.meant)
+            .collect();
+        assert_eq!(unknown, [Some("allowed_outbound_hosts")]);
+        // As on Spin, where databases and HTTP hosts are permitted then, and no broker.
+        let settings = self::settings(&manifest, "other", &[]).unwrap();
+        assert_eq!(settings.permitted(), Some(&[][..]));
+    }
+    let text = "spin_version = \"1\"\n[[component]]\nsource = \"x\"";
+    let error = Manifest::parse(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "line 2, column 1: the component has no `id`");
+}
+
+#[test]
+fn a_profile_overrides_what_it_does_on_spin() {
+    let text = r#"
+        spin_manifest_version = 2
+        [component.x]
+        source = "release.wasm"
+        environment = { A = "1", B = "1" }
+        allowed_outbound_hosts = ["mqtt://h"]
+        dependencies = { "a:b" = "1", "c:d" = "1" }
+        [component.x.profile.debug]
+        source = "debug.wasm"
+        environment = { B = "2", C = "2" }
+        dependencies = { "c:d" = { path = "d.wasm" } }
+        build.command = "make debug"
+        allowed_outbound_hosts = []
+        [component.x.profile.bare]
+        [component.y]
+        source = "y.wasm"
+        "#;
+    let manifest = || manifest(text);
+    let unknown = manifest();
+    let unknown: Vec<_> = unknown
+        .unknown_keys("x")
+        .map(|key| key.path.as_str())
+        .collect();
+    assert_eq!(
+        unknown,
+        ["component.x.profile.debug.allowed_outbound_hosts"]
+    );
+
+    let debug = manifest().profile("debug").unwrap();
+    let (_, x) = debug.component("x").unwrap();
+    assert_eq!(x.source("x").unwrap(), Path::new("debug.wasm"));
+    let expected = Settings::new()
+        .allowed_hosts(["mqtt://h".into()])
+        .environment("A", "1")
+        .environment("B", "2")
+        .environment("C", "2");
+    assert!(debug.settings(x, &[]).unwrap() == expected);
+    let sources: Vec<_> = x.dependencies().map(|it| (it.name, it.source)).collect();
+    let registry = DependencySource::Registry {
+        package: None,
+        version: "1".into(),
+    };
+    let path = DependencySource::Path("d.wasm".into());
+    assert_eq!(sources, [("a:b".into(), registry), ("c:d".into(), path)]);
+    let (_, y) = debug.component("y").unwrap();
+    assert_eq!(y.source("y").unwrap(), Path::new("y.wasm"));
+
+    assert!(manifest().profile("bare").is_ok());
+    assert_eq!(
+        manifest().profile("deubg").unwrap_err().to_string(),
+        "no component of the application has a profile `deubg`; there is `bare`, `debug`"
+    );
+}
+
+#[test]
+fn dependencies_fill_the_imports_that_spin_says() {
+    let fills = |name: &str, import: &str| {
+        let value = toml::Value::String("1".into());
+        Dependency::of(name, &value).unwrap().fills(import)
+    };
+    for (name, import) in [
+        ("foo:bar/baz@0.1.0", "foo:bar/baz@0.1.0"),
+        ("foo:bar/baz", "foo:bar/baz@0.1.0"),
+        ("foo:bar/baz", "foo:bar/baz"),
+        ("foo:bar", "foo:bar/baz@0.1.0"),
+        ("foo:bar@0.1.0", "foo:bar/baz@0.1.0"),
+        ("foo-bar", "foo-bar"),
+    ] {
+        assert!(fills(name, import), "{name} {import}");
+    }
+    for (name, import) in [
+        ("foo:bar/baz@0.1.0", "foo:bar/baz@0.2.0"),
+        ("foo:bar/baz@0.1.0", "foo:bar/baz"),
+        ("foo:bar/qux", "foo:bar/baz"),
+        ("foo:ba", "foo:bar/baz"),
+        ("foo", "foo-bar"),
+    ] {
+        assert!(!fills(name, import), "{name} {import}");
+    }
 }
 
 #[test]
 fn versions_are_told_apart() {
     let message = |text: &str| Manifest::parse(text.as_bytes()).unwrap_err().to_string();
-    for text in [
-        "spin_manifest_version = 1",
-        "spin_manifest_version = \"1\"\nname = \"old\"\n[[component]]\nid = \"x\"\nsource = \"x.wasm\"",
-        "spin_version = \"1\"",
-    ] {
-        assert!(
-            message(text).starts_with("it is of manifest version 1: change it to version 2"),
-            "{text}"
-        );
-    }
     assert_eq!(
         message("[application]"),
-        "it has no `spin_manifest_version`, but this tool reads version `2`"
+        "it has no `spin_manifest_version`, but this tool reads versions `2` and `\"1\"`"
     );
     assert_eq!(
         message("spin_manifest_version = 3"),
-        "its `spin_manifest_version` is `3`, but this tool reads version `2`"
+        "its `spin_manifest_version` is `3`, but this tool reads versions `2` and `\"1\"`"
     );
     assert_eq!(
         message("spin_manifest_version = \"2\""),
-        "its `spin_manifest_version` is `\"2\"`, but this tool reads version `2`"
+        "its `spin_manifest_version` is `\"2\"`, but this tool reads versions `2` and `\"1\"`"
     );
 }
 
@@ -387,11 +538,8 @@ fn variables_are_checked() {
 
 #[test]
 fn a_manifest_without_components_is_told() {
-    let message = error("[[trigger.http]]\nroute = '/'\ncomponent = { source = 'x' }");
-    assert!(
-        message.starts_with("it has no `[component.<id>]`"),
-        "{message}"
-    );
+    let message = error("[[trigger.http]]\nroute = '/'\ncomponent = 'x'");
+    assert!(message.starts_with("it has no component"), "{message}");
 }
 
 #[test]

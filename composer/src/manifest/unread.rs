@@ -1,5 +1,5 @@
-//! The parts of a manifest that are ignored, collected for notes to the user: keys that Spin does not know, most of them
-//! misspelt, and components that stand in their trigger.
+//! The keys of a manifest that are ignored, collected for notes to the user: those that Spin does not know, most of them
+//! misspelt.
 
 use toml::{Table, Value};
 
@@ -36,6 +36,40 @@ const COMPONENT: &[&str] = &[
     "variables",
 ];
 
+/// The keys of `[component.<id>.profile.<name>]`.
+const PROFILE: &[&str] = &["build", "dependencies", "environment", "source"];
+
+/// The keys of a manifest of version 1.
+const TOP_V1: &[&str] = &[
+    "authors",
+    "component",
+    "description",
+    "name",
+    "spin_manifest_version",
+    "spin_version",
+    "trigger",
+    "variables",
+    "version",
+];
+
+/// The keys of its `[[component]]`.
+const COMPONENT_V1: &[&str] = &[
+    "ai_models",
+    "allowed_http_hosts",
+    "allowed_outbound_hosts",
+    "build",
+    "config",
+    "description",
+    "environment",
+    "exclude_files",
+    "files",
+    "id",
+    "key_value_stores",
+    "source",
+    "sqlite_databases",
+    "trigger",
+];
+
 /// The most letters that may be wrong, missing or too many in a misspelt key; in a short one, a third of them.
 const MAX_DISTANCE: usize = 2;
 
@@ -62,6 +96,23 @@ pub(super) fn unknown_keys(manifest: &Table) -> Vec<UnknownKey> {
     }
     for (id, component) in tables(manifest, "component") {
         unknown.extend(of_table(component, COMPONENT, &["component", id], Some(id)));
+        for (name, profile) in tables(component, "profile") {
+            let above = ["component", id, "profile", name];
+            unknown.extend(of_table(profile, PROFILE, &above, Some(id)));
+        }
+    }
+    unknown
+}
+
+/// The same of a manifest of version 1.
+pub(super) fn unknown_keys_v1(manifest: &Table) -> Vec<UnknownKey> {
+    let mut unknown = of_table(manifest, TOP_V1, &[], None);
+    for (name, variable) in tables(manifest, "variables") {
+        unknown.extend(of_table(variable, VARIABLE, &["variables", name], None));
+    }
+    let components = manifest.get("component").and_then(Value::as_array);
+    for component in components.into_iter().flatten().filter_map(Value::as_table) {
+        unknown.extend(of_table(component, COMPONENT_V1, &["component"], None));
     }
     unknown
 }
@@ -119,44 +170,4 @@ fn meant(key: &str, known: &[&'static str]) -> Option<&'static str> {
         .min()
         .filter(|(distance, _)| *distance <= MAX_DISTANCE.min(key.len() / 3))
         .map(|(_, known)| known)
-}
-
-/// A component that stands in its trigger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InlineComponent {
-    /// The kind of its trigger, such as `http`.
-    pub trigger: String,
-    /// The path of its file, if it is in one.
-    pub source: Option<String>,
-}
-
-/// The components that stand in their triggers: as their `component`, or among their `components`.
-pub(super) fn inline_components(manifest: &Table) -> Vec<InlineComponent> {
-    let mut inline = Vec::new();
-    let triggers = manifest.get("trigger").and_then(Value::as_table);
-    for (kind, triggers) in triggers.into_iter().flatten() {
-        for trigger in triggers.as_array().into_iter().flatten() {
-            let one = trigger.get("component").into_iter();
-            let several = trigger.get("components").and_then(Value::as_table);
-            let several = several
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, value)| match value {
-                    Value::Array(values) => values.as_slice(),
-                    value => std::slice::from_ref(value),
-                });
-            let components = one.chain(several).filter_map(Value::as_table);
-            inline.extend(components.map(|component| {
-                InlineComponent {
-                    trigger: kind.clone(),
-                    source: component
-                        .get("source")
-                        .and_then(Value::as_str)
-                        .map(str::to_owned),
-                }
-            }));
-        }
-    }
-    inline
 }

@@ -10,7 +10,7 @@ use super::{Settings, check_name};
 /// The most items of a list that are read: more than any manifest has, and few enough to be searched many times.
 pub(crate) const MAX_ITEMS: usize = 4096;
 
-/// Of the record: an option of a list, three lists and two booleans, filled up to whole words.
+/// Of the record: an option of a list, three lists and three booleans, filled up to whole words.
 const ROOT: usize = 12 + 3 * 8 + 4;
 
 /// The bytes of `settings`, to stand at the address 0, where the record itself is.
@@ -38,6 +38,7 @@ pub(super) fn encode(settings: &Settings) -> Vec<u8> {
     }
     memory.0[36] = settings.unique_client_id.into();
     memory.0[37] = settings.close_on_drop.into();
+    memory.0[38] = settings.late_publish.into();
     memory.0
 }
 
@@ -67,6 +68,7 @@ pub(super) fn decode(memory: &[u8]) -> Option<Settings> {
         environment: memory.list(28, 16, pair)?,
         unique_client_id: memory.boolean(36)?,
         close_on_drop: memory.boolean(37)?,
+        late_publish: memory.boolean(38)?,
     })
 }
 
@@ -154,9 +156,10 @@ mod tests {
             .environment("A", "1")
             .environment("B", "");
         for settings in [Settings::new(), Settings::new().allowed_hosts([]), full] {
-            for (unique, close) in [(false, false), (true, false), (false, true), (true, true)] {
-                let settings = settings.clone().unique_client_id(unique);
-                let settings = settings.close_on_drop(close);
+            for flags in 0..8 {
+                let settings = settings.clone().unique_client_id(flags & 1 != 0);
+                let settings = settings.close_on_drop(flags & 2 != 0);
+                let settings = settings.late_publish(flags & 4 != 0);
                 assert_eq!(decode(&encode(&settings)), Some(settings));
             }
         }

@@ -1,6 +1,6 @@
 //! Checks of settings before they are composed in, so that no mistake in them shows only where the app runs.
 
-use mqtt_address::{AllowedHost, EntryError, Template, Unresolved, is_variable_name};
+use mqtt_address::{AllowedHost, EntryError, Template, Unresolved, has_wildcard, is_variable_name};
 
 use super::{Settings, SettingsError};
 
@@ -14,7 +14,8 @@ const MAX_TRIED: usize = 16;
 pub struct Permission<'a> {
     /// The entry, as it was given.
     pub entry: &'a str,
-    /// True if it can permit a broker: its scheme is `*` or one of MQTT. Others are for the host to enforce.
+    /// True if it can permit a broker: its scheme is `*` or one of MQTT, where a variable brings it with its present value, and its
+    /// host is not the application itself. Others are for the host to enforce.
     pub concerns_mqtt: bool,
     /// True if its scheme is one of MQTT over TLS.
     pub needs_tls: bool,
@@ -28,39 +29,72 @@ pub struct Permission<'a> {
 impl Settings {
     /// The entries of the allowed hosts; `None` if there is no list, which permits everything.
     ///
-    /// Entries that break the grammar, which a [`Composer`](crate::Composer) refuses, are left out.
+    /// Entries that break the grammar, which a [`Composer`](crate::Composer) refuses if they are about brokers, permit nothing.
     pub fn permissions(&self) -> Option<Vec<Permission<'_>>> {
-        let permissions = self.permitted()?.iter().filter_map(|entry| {
-            let template = Template::new(entry).ok()?;
-            let placeholder = placeholder_entry(&template).ok()?;
-            let filled = template.resolve_entry(|name| self.value(name).map(str::to_owned));
-            let scheme = filled.as_deref().unwrap_or(entry).split_once("://");
-            let needs_tls = scheme.is_some_and(|(scheme, _)| {
-                let scheme = scheme.trim().to_ascii_lowercase();
-                ["mqtts", "ssl"].contains(&scheme.as_str())
+        let permissions = self.permitted()?.iter();
+        Some(permissions.map(|entry| self.permission(entry)).collect())
+    }
+
+    fn permission<'a>(&self, entry: &'a str) -> Permission<'a> {
+        let mut permission = Permission {
+            entry,
+            concerns_mqtt: false,
+            needs_tls: false,
+            needs_lookup: false,
+            problem: None,
+        };
+        if !AllowedHost::may_concern_mqtt(entry) {
+            let is_upper = AllowedHost::may_concern_mqtt(&entry.to_ascii_lowercase());
+            permission.problem = is_upper.then(|| {
+                "its scheme is compared as it is written: write it in lower case".to_owned()
             });
-            let problem = match filled {
-                Ok(filled) => filled
-                    .parse::<AllowedHost>()
-                    .err()
-                    .map(|e| e.message().to_owned()),
-                // The variable gets its value where the app runs.
-                Err(Unresolved::Unset(_)) => None,
-                Err(unfit) => Some(unfit.message()),
-            };
-            // A scheme with a place in it may become one of MQTT.
-            let scheme_varies = entry
+            return permission;
+        }
+        let template = match Template::new(entry) {
+            Ok(template) => template,
+            Err(error) => {
+                permission.problem = Some(error.message());
+                return permission;
+            }
+        };
+        let is_wide = |name: &str| self.value(name).is_some_and(has_wildcard);
+        let filled = template.resolve_entry(|name| self.value(name).map(str::to_owned), is_wide);
+        let parsed = match &filled {
+            Ok(filled) if filled.is_empty() => {
+                permission.problem = Some("it is empty, and skipped".to_owned());
+                return permission;
+            }
+            Ok(filled) if !AllowedHost::may_concern_mqtt(filled) && template.brings_scheme() => {
+                return permission;
+            }
+            Ok(filled) => filled
+                .parse::<AllowedHost>()
+                .map_err(|e| Some(e.message().to_owned())),
+            // The variable gets its value where the app runs.
+            Err(Unresolved::Unset(_)) => Err(None),
+            Err(unfit) => Err(Some(unfit.message())),
+        };
+        let scheme = filled.as_deref().unwrap_or(entry).split_once("://");
+        permission.needs_tls =
+            scheme.is_some_and(|(scheme, _)| ["mqtts", "ssl"].contains(&scheme.trim()));
+        // A scheme with a place in it may become one of MQTT.
+        let scheme_varies = template.brings_scheme()
+            || entry
                 .split_once("://")
                 .is_some_and(|(scheme, _)| scheme.contains("{{"));
-            Some(Permission {
-                entry,
-                concerns_mqtt: scheme_varies || placeholder.concerns_mqtt(),
-                needs_tls,
-                needs_lookup: placeholder.needs_lookup(),
-                problem,
-            })
-        });
-        Some(permissions.collect())
+        let placeholder = placeholder_entry(&template).ok();
+        let concerns_mqtt = placeholder.as_ref().is_some_and(AllowedHost::concerns_mqtt);
+        permission.concerns_mqtt = scheme_varies || concerns_mqtt;
+        permission.needs_lookup = placeholder.is_some_and(|entry| entry.needs_lookup());
+        match parsed {
+            Ok(entry) if !entry.has_ports() => {
+                permission.concerns_mqtt = scheme_varies || template.variables().next().is_some();
+                permission.problem = Some("its range of ports is empty".to_owned());
+            }
+            Ok(_) => {}
+            Err(problem) => permission.problem = problem,
+        }
+        permission
     }
 
     fn value(&self, name: &str) -> Option<&str> {
@@ -78,7 +112,9 @@ impl Settings {
             let place = || format!("the variable `{name}` of the component");
             self.check_template(text, place)?;
         }
-        for entry in self.allowed_hosts.iter().flatten() {
+        let entries = self.allowed_hosts.iter().flatten();
+        // The host enforces the others, and knows what is wrong with them.
+        for entry in entries.filter(|entry| AllowedHost::may_concern_mqtt(entry)) {
             let place = || format!("the allowed host `{entry}`");
             let template = self.check_template(entry, place)?;
             placeholder_entry(&template).map_err(|source| SettingsError::Entry {
@@ -126,8 +162,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), SettingsError> {
     }
 }
 
-/// The entry that `template` makes with some values of its variables: names, then an IP address, then numbers, any of which
-/// may be missing, for in this order an entry has them.
+/// The entry that `template` makes with some values of its variables: a scheme with a host where it has none, then names, then
+/// an IP address, then numbers, any of which may be missing, for in this order an entry has them.
 ///
 /// # Errors
 ///
@@ -138,33 +174,72 @@ fn placeholder_entry(template: &Template<'_>) -> Result<AllowedHost, EntryError>
         // `resolve` leaves a text without variables as it is.
         return template.resolve(|_| None).unwrap_or_default().parse();
     }
-    let parse = |names: usize, ip: Option<&str>, last: &str| {
+    let parse = |Values {
+                     first,
+                     names,
+                     ip,
+                     last,
+                 }: Values| {
         let mut place = 0;
-        let filled = template.resolve_entry(|_| {
+        let value = |_: &str| {
             place += 1;
             let value = match (place, ip) {
+                (1, _) if !first.is_empty() => first,
+                // The end of a range of ports, which must be above its start, or a host with its port.
+                (place, _) if place == count && !last.is_empty() => last,
                 // A scheme with a port of its own, and a host's name as well as any.
                 (place, _) if place <= names => "mqtt",
                 (place, Some(ip)) if place == names + 1 => ip,
-                // The end of a range of ports, which must be above its start.
-                (place, _) if place == count => last,
                 _ => "1",
             };
             Some(value.to_owned())
-        });
+        };
+        let filled = template.resolve_entry(value, |_| false);
         filled.unwrap_or_default().parse::<AllowedHost>()
     };
-    let names_alone = parse(usize::MAX, None, "");
-    if names_alone.is_ok() || count > MAX_TRIED {
-        return names_alone;
+    let names_alone = Values {
+        first: "",
+        names: usize::MAX,
+        ip: None,
+        last: "",
+    };
+    let of_names = parse(names_alone);
+    if of_names.is_ok() || count > MAX_TRIED {
+        return of_names;
     }
+    let firsts: &[_] = match template.brings_scheme() {
+        true => &["mqtt://mqtt", "mqtt://mqtt:1", "mqtt", "mqtt:"],
+        false => &[""],
+    };
     let mut tries = (0..=count).rev().flat_map(|names| {
-        [None, Some("127.0.0.1"), Some("[::1]")]
-            .into_iter()
-            .flat_map(move |ip| ["1", "65535"].map(|last| (names, ip, last)))
+        let ips = [None, Some("127.0.0.1"), Some("[::1]")].into_iter();
+        ips.flat_map(move |ip| {
+            ["", "65535", "mqtt:1"].into_iter().flat_map(move |last| {
+                let values = move |first: &&'static str| Values {
+                    first,
+                    names,
+                    ip,
+                    last,
+                };
+                firsts.iter().map(values)
+            })
+        })
     });
-    let found = tries.find_map(|(names, ip, last)| parse(names, ip, last).ok());
-    found.map_or(names_alone, Ok)
+    let found = tries.find_map(|values| parse(values).ok());
+    found.map_or(of_names, Ok)
+}
+
+/// Values of the variables of a template, in the order of their places.
+#[derive(Clone, Copy)]
+struct Values {
+    /// The first one, unless empty.
+    first: &'static str,
+    /// How many are names.
+    names: usize,
+    /// The one after them, if it is an address.
+    ip: Option<&'static str>,
+    /// The last one, unless empty. All others are numbers.
+    last: &'static str,
 }
 
 #[cfg(test)]
@@ -212,6 +287,15 @@ mod tests {
             "mqtt://{{ a }}.{{ a }}.{{ a }}.{{ a }}/{{ prefix }}",
             "mqtt://[::{{ a }}]:1883",
             "http://{{ broker }}",
+            "*://{{ broker }}",
+            "ssl://{{ broker }}",
+            "*://*.{{ domain }}",
+            "{{ broker }}",
+            " {{ broker }} ",
+            "{{ broker }}:1883",
+            "{{ broker }}:{{ port }}",
+            "{{ scheme }}{{ broker }}",
+            "{{ scheme }}//{{ broker }}:{{ port }}",
         ] {
             assert!(check(entry).is_ok(), "{entry}: {:?}", check(entry));
         }
@@ -220,8 +304,8 @@ mod tests {
     #[test]
     fn templates_that_no_values_make_an_entry_are_refused() {
         for entry in [
-            "{{ broker }}",
-            "{{ broker }}:1883",
+            "{{ broker }}/path",
+            "user@{{ broker }}",
             "mqtt://{{ broker }}/path",
             "mqtt://{{ broker }}/{{ a }}/8",
             "mqtt://user@{{ broker }}",
@@ -231,13 +315,27 @@ mod tests {
             "mqtt://a.*.{{ domain }}",
             "mqtt://*{{ domain }}",
             "mqtt://[{{ ip }}]:1883",
-            "*://{{ broker }}",
-            "ftp://{{ broker }}",
+            "ssl://{{ ip }}/8",
             "mqtt:{{ broker }}",
             "mqtt://{ {{ broker }} }",
         ] {
             let refused = matches!(check(entry), Err(SettingsError::Entry { .. }));
             assert!(refused, "{entry}: {:?}", check(entry));
+        }
+    }
+
+    #[test]
+    fn entries_that_are_not_about_mqtt_are_never_refused() {
+        for entry in [
+            "https://example.com/path",
+            "http://{{ broker",
+            "http://{{ nobody }}",
+            "ftp://{{ broker }}",
+            "postgres://{a,b}",
+            "h2://h",
+            "://h",
+        ] {
+            assert!(check(entry).is_ok(), "{entry}: {:?}", check(entry));
         }
     }
 
@@ -276,6 +374,10 @@ mod tests {
             .variable("unset", None)
             .variable("list", Some("a,b".into()))
             .variable("fine", Some("mq.example.com".into()))
+            .variable("url", Some(" mqtt://mq.example.com\n".into()))
+            .variable("http", Some("https://example.com/path".into()))
+            .variable("empty", Some("\n".into()))
+            .variable("location", Some("localhost:1884".into()))
             .allowed_hosts(
                 [
                     "mqtt://{{ unset }}",
@@ -284,6 +386,15 @@ mod tests {
                     "{{ fine }}://h:1",
                     "https://{{ fine }}",
                     "*://*:*",
+                    "MQTT://h:1883",
+                    "mqtt://self",
+                    "mqtt://h:5..5",
+                    "{{ unset }}",
+                    "{{ fine }}",
+                    "{{ url }}",
+                    "{{ http }}",
+                    "{{ empty }}",
+                    "mqtt://{{ location }}",
                 ]
                 .map(String::from),
             );
@@ -300,7 +411,16 @@ mod tests {
                 (true, false),
                 (true, true),
                 (false, false),
-                (true, false)
+                (true, false),
+                (false, true),
+                (false, false),
+                (false, true),
+                (true, false),
+                (true, true),
+                (true, false),
+                (false, false),
+                (false, true),
+                (true, false),
             ]
         );
         let tls = Settings::new()

@@ -115,6 +115,7 @@ mod tests {
             .environment("ADDRESS", "mqtt://h")
             .unique_client_id(true)
             .close_on_drop(true)
+            .late_publish(true)
     }
 
     fn composed(settings: Settings) -> Vec<u8> {

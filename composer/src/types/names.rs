@@ -8,8 +8,8 @@ use crate::adapters::EMBEDDED;
 /// Spin's MQTT in any version.
 const MQTT_UNVERSIONED: &str = "fermyon:spin/mqtt";
 
-/// The interface that replaces it from spin-sdk 6 on, with async functions (WASI 0.3), in any version.
-const ASYNC_MQTT_UNVERSIONED: &str = "spin:mqtt/mqtt";
+/// The package that replaces it from spin-sdk 6 on, with async functions (WASI 0.3).
+const ASYNC_MQTT_PACKAGE: &str = "spin:mqtt/";
 
 /// The name of an interface, as `namespace:package/interface@version`; not all imports and exports have such a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) enum MqttName {
     Supported,
     /// Another version of it.
     OtherVersion,
-    /// The async interface of spin-sdk 6 and later.
+    /// The async interface of spin-sdk 6 and later, in any version.
     Async,
 }
 
@@ -63,7 +63,7 @@ impl MqttName {
         }
         match name.split('@').next()? {
             MQTT_UNVERSIONED => Some(Self::OtherVersion),
-            ASYNC_MQTT_UNVERSIONED => Some(Self::Async),
+            path if path.starts_with(ASYNC_MQTT_PACKAGE) => Some(Self::Async),
             _ => None,
         }
     }
@@ -99,6 +99,8 @@ mod tests {
             Some(MqttName::OtherVersion)
         );
         assert_eq!(MqttName::of("spin:mqtt/mqtt@3.0.0"), Some(MqttName::Async));
+        assert_eq!(MqttName::of("spin:mqtt/types"), Some(MqttName::Async));
+        assert_eq!(MqttName::of("spin:mqtt-trigger/handler"), None);
         assert_eq!(MqttName::of("fermyon:spin/redis@2.0.0"), None);
     }
 }

@@ -14,7 +14,9 @@ fuzz_target!(|text: &[u8]| {
         }
     };
     let _ = manifest.secrets().count();
-    let _ = manifest.inline_components();
+    for (_, component) in manifest.components() {
+        component.dependencies().for_each(drop);
+    }
     let values = [("broker".to_owned(), "h".to_owned())];
     for (id, component) in manifest.components() {
         let _ = (component.source(id), component.extras().count());

@@ -4,7 +4,11 @@ use std::{fs, path::Path};
 
 use anyhow::{Result, ensure};
 use end_to_end::{
-    broker::Access,
+    broker::{
+        Access,
+        packet::PacketKind,
+        scripted::{Script, ScriptedBroker},
+    },
     compose::Composed,
     guest::Guest,
     host::Serve,
@@ -127,9 +131,10 @@ fourth = "{{{{ secret }}}}"
     outcomes.at(0).expect_value("from the manifest")?;
     outcomes.at(1).expect_value("composed in")?;
     outcomes.at(2).expect_value("<of the host>")?;
+    // The variable is there, and nobody has its value: as on Spin.
     outcomes
         .at(3)
-        .expect_error("undefined", "SPIN_VARIABLE_SECRET")?;
+        .expect_error("provider", "SPIN_VARIABLE_SECRET")?;
     outcomes.at(4).expect_error("undefined", "fifth")?;
     outcomes.at(5).expect_error("invalid-name", "Not A Name")?;
 
@@ -142,4 +147,34 @@ fourth = "{{{{ secret }}}}"
         .run()?;
     outcomes.at(0).expect_value("hush")?;
     outcomes.at(1).expect_value("over it")
+}
+
+/// For brokers that take nothing before their CONNACK.
+#[test]
+fn no_early_publish_holds_the_first_message_back() -> Result<()> {
+    for (options, query, together) in [
+        (&[][..], "", true),
+        (&["--no-early-publish"], "", false),
+        (&["--no-early-publish"], "?early_publish=true", false),
+        (&[], "?early_publish=false", false),
+    ] {
+        let probe = Composed::new(Guest::Probe, options)?;
+        let broker = ScriptedBroker::start([Script::behave()])?;
+        Probe::new()
+            .component(&probe.path())
+            .open(&format!("{}{query}", broker.url()))
+            .publish("pets", Qos::AtLeastOnce, "a cat")
+            .run()?
+            .expect_ok()?;
+        let ledger = broker.finish()?.remove(0);
+        let first_two: Vec<_> = ledger.received.iter().take(2).collect();
+        let [connect, publish] = first_two[..] else {
+            anyhow::bail!("{ledger:?}");
+        };
+        ensure!(connect.packet.kind() == PacketKind::Connect, "{ledger:?}");
+        ensure!(publish.packet.kind() == PacketKind::Publish, "{ledger:?}");
+        let in_one_write = connect.chunk == publish.chunk;
+        ensure!(in_one_write == together, "{options:?} {query}: {ledger:?}");
+    }
+    Ok(())
 }

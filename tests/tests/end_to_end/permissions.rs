@@ -43,6 +43,80 @@ on_each_broker! {
     }
 }
 
+/// Deployments differ in more than the host: the value is the whole entry, or has the port.
+#[test]
+fn a_value_may_be_an_entry_or_have_the_port() -> Result<()> {
+    let listener = Untouched::new()?;
+    let address = listener.address()?;
+    let url = format!("mqtt://{address}");
+    for (entry, value) in [
+        ("{{ broker }}", &url),
+        ("{{ broker }}", &format!("\n {url}/\n")),
+        ("mqtt://{{ broker }}", &address.to_string()),
+        ("*://{{ broker }}", &format!("{address}\n")),
+    ] {
+        let probe = Composed::new(
+            Guest::Probe,
+            &["--allow-host", entry, "--variable", "broker"],
+        )?;
+        let run = |probe: Probe| probe.open(&url).run();
+        let probe = || Probe::new().component(&probe.path());
+        run(probe().env("SPIN_VARIABLE_BROKER", value))?.expect_ok()?;
+        let connection = listener.0.accept();
+        ensure!(connection.is_ok(), "{entry} {value}: {connection:?}");
+        let denied = run(probe().env("SPIN_VARIABLE_BROKER", ""))?;
+        denied
+            .last()
+            .expect_error("connection-failed", "is not permitted")?;
+    }
+    listener.expect_untouched()
+}
+
+/// A `*` is the manifest's to give.
+#[test]
+fn no_value_where_the_app_runs_permits_all_hosts() -> Result<()> {
+    let listener = Untouched::new()?;
+    let url = format!("mqtt://{}", listener.address()?);
+    let options = ["--allow-host", "{{ url }}", "--variable", "url"];
+    for value in ["*://*:*", "mqtt://*:*", "mqtt://*", "*"] {
+        let stderr = denied(&listener, &url, &options, &[("SPIN_VARIABLE_URL", value)])?;
+        ensure!(stderr.contains("only the manifest"), "{value}: {stderr}");
+    }
+    let options = ["--allow-host", "{{ url }}", "--variable", "url=*://*:*"];
+    let probe = Composed::new(Guest::Probe, &options)?;
+    let open = Probe::new().component(&probe.path()).open(&url);
+    open.run()?.expect_ok()?;
+    ensure!(listener.0.accept().is_ok());
+    Ok(())
+}
+
+/// What is wrong with the entries of others is not said where it helps nobody.
+#[test]
+fn entries_of_other_protocols_are_passed_over() -> Result<()> {
+    let listener = Untouched::new()?;
+    let url = format!("mqtt://{}", listener.address()?);
+    let options = ["--allow-host", "https://example.com/path"];
+    let stderr = denied(&listener, &url, &options, &[])?;
+    ensure!(!stderr.contains("example.com"), "{stderr}");
+    Ok(())
+}
+
+/// What is checked and what is connected to are one address in any form of it.
+#[test]
+fn an_ip_address_is_permitted_in_any_form() -> Result<()> {
+    let listener = Untouched::new()?;
+    let port = listener.address()?.port();
+    let options = ["--allow-host", &format!("mqtt://127.1:{port}")];
+    let probe = Composed::new(Guest::Probe, &options)?;
+    for host in ["127.0.0.1", "127.1", "0x7f.1", "2130706433"] {
+        let url = format!("mqtt://{host}:{port}");
+        let open = Probe::new().component(&probe.path()).open(&url);
+        open.run()?.expect_ok()?;
+        ensure!(listener.0.accept().is_ok(), "{host}");
+    }
+    Ok(())
+}
+
 fn publish(probe: &Composed, address: &str) -> Probe {
     Probe::new()
         .component(&probe.path())
