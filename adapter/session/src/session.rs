@@ -174,7 +174,7 @@ pub struct Session {
     /// True if a message was published on this connection.
     has_published: bool,
     /// True if the next message needs a new connection, because a PINGREQ on this one may be answered late or never.
-    is_spent: bool,
+    must_be_replaced: bool,
     habits: Habits,
     /// True if the broker has answered a PUBREL that was sent to free a packet id.
     has_freed: bool,
@@ -191,10 +191,7 @@ enum Phase {
     /// There is no connection, and the next message reports the failure of the last one.
     Broken(Failure),
     /// The message in flight has lost its connection, and pauses before the next one is made.
-    Pausing {
-        until: Instant,
-        loss: Failure,
-    },
+    Pausing { until: Instant, loss: Failure },
     /// There is a connection, and CONNECT waits for the first message.
     Fresh,
     /// CONNECT is queued or sent, and CONNACK has not come.
@@ -247,7 +244,7 @@ impl Session {
             is_talkative: false,
             free_id: None,
             has_published: false,
-            is_spent: false,
+            must_be_replaced: false,
             habits: options.habits,
             has_freed: false,
             was_accepted: false,
@@ -295,7 +292,9 @@ impl Session {
                 self.phase = Phase::Offline;
                 return Err(error);
             }
-            Phase::Connected if self.is_spent || self.is_stale(now) => self.leave(Phase::Offline),
+            Phase::Connected if self.must_be_replaced || self.is_stale(now) => {
+                self.leave(Phase::Offline)
+            }
             _ => {}
         }
         let is_silent = now > self.last_received + SILENCE;
@@ -678,7 +677,7 @@ impl Session {
         codec::pingreq(self.output.control());
         self.pings += 1;
         // A late answer would endanger the next message on this connection; see the docs of `Session`.
-        self.is_spent |= self.habits.pings == Pings::Ignored;
+        self.must_be_replaced |= self.habits.pings == Pings::Ignored;
         Question {
             number: self.pings,
             end: self.output.end(),
@@ -760,7 +759,7 @@ impl Session {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) => self.ponged(now)?,
+            (Phase::Connected, Packet::Pingresp) => self.ping_answered(now)?,
             (Phase::Connected, Packet::Suback) => self.is_talkative = true,
             _ => return Err(unexpected),
         }
@@ -768,7 +767,7 @@ impl Session {
     }
 
     /// Handles PINGRESP, which answers the oldest unanswered PINGREQ. A PINGRESP that answers none confirms nothing.
-    fn ponged(&mut self, now: Instant) -> Result<(), Failure> {
+    fn ping_answered(&mut self, now: Instant) -> Result<(), Failure> {
         self.habits.pings = Pings::Answered;
         if self.pongs == self.pings {
             self.is_talkative = true;
@@ -793,7 +792,7 @@ impl Session {
             }
         } else if publication.release.is_some() && self.pongs > publication.pings_before {
             // A broker that handles packets in parallel may still be working on the PUBREL.
-            publication.is_ponged = true;
+            publication.is_ping_answered = true;
             publication.progress = now;
         }
         Ok(())
@@ -970,7 +969,7 @@ impl Session {
         self.pongs = 0;
         self.is_talkative = false;
         self.has_published = false;
-        self.is_spent = false;
+        self.must_be_replaced = false;
         self.free_id = None;
         self.phase = phase;
     }
@@ -1033,7 +1032,7 @@ impl Session {
         let is_due = matches!(self.phase, Phase::Connected)
             && (is_releasing || is_asked)
             && self.output.is_empty();
-        let patience = if publication.is_ponged {
+        let patience = if publication.is_ping_answered {
             GRACE + self.round_trip * ROUND_TRIPS
         } else {
             self.patience()
@@ -1048,7 +1047,7 @@ impl Session {
             return;
         };
         publication.progress = now;
-        if publication.is_ponged {
+        if publication.is_ping_answered {
             publication.release = None;
             publication.is_released = true;
             return self.enqueue();
@@ -1077,7 +1076,7 @@ impl Session {
         // A late answer would endanger the next message on this connection; see the docs of [`Session`].
         self.habits.pings = Pings::Ignored;
         self.pongs = self.pings;
-        self.is_spent = true;
+        self.must_be_replaced = true;
         if publication.release.take().is_some() {
             publication.is_released = true;
             self.enqueue();

@@ -27,7 +27,7 @@ pub(super) struct Publication {
     /// The offset in the output at which the PUBREL ends that frees the packet id, while its answer is awaited.
     pub(super) release: Option<u64>,
     /// True if the PINGREQ behind that PUBREL was answered.
-    pub(super) is_ponged: bool,
+    pub(super) is_ping_answered: bool,
     /// True if the packet id was freed on this connection.
     pub(super) is_released: bool,
     /// The number of connections in a row that the broker closed while a PUBREL was to free the packet id.
@@ -91,7 +91,7 @@ impl Publication {
             },
             confirmation: None,
             release: None,
-            is_ponged: false,
+            is_ping_answered: false,
             is_released: false,
             refusals: 0,
             pings_before: 0,
@@ -158,7 +158,7 @@ impl Publication {
     /// Prepares the message for another connection after the loss of this one. `is_accepted` is true if the broker had accepted
     /// the lost one.
     pub(super) fn lost(&mut self, is_accepted: bool) {
-        self.is_ponged = false;
+        self.is_ping_answered = false;
         self.is_released = false;
         self.has_left_early = false;
         self.is_asked_again = false;
