@@ -10,11 +10,26 @@ mod hostile;
 mod reconnect;
 
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+/// CONNACK of a broker that has a session for the client.
+const SESSION_PRESENT: &[u8] = &[0x20, 2, 1, 0];
+const PINGREQ: &[u8] = &[0xc0, 0];
 const PINGRESP: &[u8] = &[0xd0, 0];
+/// The acknowledgements of packet id 1, which the first message has.
+const PUBACK_1: &[u8] = &[0x40, 2, 0, 1];
+const PUBREC_1: &[u8] = &[0x50, 2, 0, 1];
+const PUBCOMP_1: &[u8] = &[0x70, 2, 0, 1];
+/// The PUBREL that frees packet id 1, and the PINGREQ behind it.
+const RELEASE_1: &[u8] = &[0x62, 2, 0, 1, 0xc0, 0];
+/// CONNECT for [`options`].
+const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
 const KEEP_ALIVE_SECS: u64 = 8;
 
 fn at(secs: u64) -> Instant {
     Instant::from_nanos(secs * 1_000_000_000)
+}
+
+fn millis(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
 }
 
 fn options() -> ConnectOptions {
@@ -34,6 +49,14 @@ fn options() -> ConnectOptions {
         is_tls_port: false,
         max_incoming_packet_size: 1000,
         max_outgoing_packet_size: usize::MAX,
+    }
+}
+
+/// Options of a session that the broker keeps.
+fn kept() -> ConnectOptions {
+    ConnectOptions {
+        clean_session: false,
+        ..options()
     }
 }
 
