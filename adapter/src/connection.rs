@@ -7,13 +7,13 @@ use mqtt_session::{
 use wasi::random::random::get_random_u64;
 
 use crate::{
-    client_id,
+    client_id, drain,
     error::{OpenError, PublishError},
-    known, linger,
+    known,
+    limit::Permit,
     network::Wasi,
     permissions, pool,
     settings::Settings,
-    slot::Slot,
 };
 
 /// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it, or [keeps](pool) it.
@@ -65,11 +65,11 @@ impl Connection {
                 return Err(AddressError::Value { key, expected }.into());
             }
         }
-        linger::reap();
-        if !Slot::is_left() {
+        drain::reap();
+        if !Permit::is_left() {
             pool::clear();
         }
-        if !Slot::is_left() {
+        if !Permit::is_left() {
             return Err(OpenError::TooManyConnections);
         }
         let mut options = ConnectOptions::new(

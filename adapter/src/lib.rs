@@ -5,7 +5,7 @@
 //! - `mqtt-address` (`adapter/address`) and `mqtt-session` (`adapter/session`) are all that needs no host: the address and the
 //!   permissions; the checks and the protocol;
 //! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
-//! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
+//! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`drain`] how it is closed;
 //! - [`connection`] is what the guest holds, [`pool`] keeps what it will hold again, and [`known`] what was
 //!   found out of brokers;
 //! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
@@ -39,15 +39,15 @@ mod bindings {
 mod allocator;
 mod client_id;
 mod connection;
+mod drain;
 mod environment;
 mod error;
 mod known;
-mod linger;
+mod limit;
 mod network;
 mod permissions;
 mod pool;
 mod settings;
-mod slot;
 mod stderr;
 mod tcp;
 mod variables;

@@ -5,8 +5,8 @@ use mqtt_session::{Address, Instant};
 use wasi::{clocks::monotonic_clock, random::random::get_random_u64};
 
 use crate::{
-    linger,
-    slot::Slot,
+    drain,
+    limit::Permit,
     tcp::{TcpStream, wait_until},
 };
 
@@ -29,13 +29,13 @@ impl Network for Wasi {
     }
 
     fn connect(&self, address: &Address, deadline: Instant) -> Result<TcpStream, Unreachable> {
-        linger::reap();
-        let mut unreachable = match Slot::take() {
+        drain::reap();
+        let mut unreachable = match Permit::take() {
             None => Unreachable {
                 reason: "too many connections are open".into(),
                 is_final: true,
             },
-            Some(slot) => match TcpStream::connect(address, deadline, slot) {
+            Some(permit) => match TcpStream::connect(address, deadline, permit) {
                 Ok(stream) => return Ok(stream),
                 Err(unreachable) => unreachable,
             },
@@ -46,7 +46,7 @@ impl Network for Wasi {
     }
 
     fn close(&self, stream: TcpStream, is_flushed: bool) {
-        linger::close(stream, is_flushed);
+        drain::close(stream, is_flushed);
     }
 }
 

@@ -26,7 +26,7 @@ use wasi::{
     },
 };
 
-use crate::{network::now, slot::Slot};
+use crate::{limit::Permit, network::now};
 
 /// How much is read at once: acknowledgements are small.
 const READ_SIZE: u64 = 4096;
@@ -57,7 +57,7 @@ pub(crate) struct TcpStream {
     input: InputStream,
     output: OutputStream,
     _socket: TcpSocket,
-    _slot: Slot,
+    _permit: Permit,
 }
 
 impl TcpStream {
@@ -70,7 +70,7 @@ impl TcpStream {
     pub(crate) fn connect(
         address: &Address,
         deadline: Instant,
-        slot: Slot,
+        permit: Permit,
     ) -> Result<Self, Unreachable> {
         static NETWORK: OnceLock<Network> = OnceLock::new();
         let network = NETWORK.get_or_init(instance_network);
@@ -96,7 +96,7 @@ impl TcpStream {
                         input,
                         output,
                         _socket: socket,
-                        _slot: slot,
+                        _permit: permit,
                     });
                 }
                 Err(error) => {
@@ -174,8 +174,8 @@ impl Stream for TcpStream {
     }
 
     fn writable_len(&self) -> Result<usize, Closed> {
-        let permit = self.output.check_write().map_err(closed)?;
-        Ok(usize::try_from(permit).unwrap_or(usize::MAX))
+        let room = self.output.check_write().map_err(closed)?;
+        Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<(), Closed> {

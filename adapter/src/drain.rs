@@ -10,18 +10,18 @@ use crate::tcp::TcpStream;
 
 thread_local! {
     /// What was put aside. Each still counts as an open connection, so that there is a limit to it.
-    static LINGERING: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
+    static DRAINING: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Closes `stream` at once, or puts it aside if that could take long. `is_flushed` is whether that is known not to be so.
 pub(crate) fn close(stream: TcpStream, is_flushed: bool) {
     reap();
     if !is_flushed && stream.is_busy() {
-        LINGERING.with_borrow_mut(|streams| streams.push(stream));
+        DRAINING.with_borrow_mut(|streams| streams.push(stream));
     }
 }
 
 /// Closes those that were put aside and are not busy any more.
 pub(crate) fn reap() {
-    LINGERING.with_borrow_mut(|streams| streams.retain(TcpStream::is_busy));
+    DRAINING.with_borrow_mut(|streams| streams.retain(TcpStream::is_busy));
 }

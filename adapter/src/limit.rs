@@ -1,11 +1,11 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// One of the connections that an instance may have open.
-pub(crate) struct Slot;
+pub(crate) struct Permit;
 
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
-impl Slot {
+impl Permit {
     /// How many there are.
     const LIMIT: u32 = 1024;
 
@@ -23,7 +23,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::Relaxed);
     }
