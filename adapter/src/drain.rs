@@ -1,19 +1,20 @@
-//! Closing connections without waiting for a broker that takes no data.
+//! Closes connections without waiting for a broker that does not read.
 //!
-//! A host may hold up whoever drops an output stream until what was written to it is out (wasmtime does, so that nothing is
-//! lost without a word). With a broker that has stopped reading that never ends. So a stream which is still busy when its
-//! connection is done with is put aside, and dropped at a later occasion, once it is not busy any more.
+//! Dropping an output stream may block until the host has sent everything that was written to it (as in wasmtime, so that
+//! nothing is lost unnoticed), which never happens if the broker has stopped reading. So a stream that still has bytes to send
+//! when its connection is closed is put aside to drain. It is dropped at a later call, once those bytes are out.
 
 use core::cell::RefCell;
 
 use crate::tcp::TcpStream;
 
 thread_local! {
-    /// What was put aside. Each still counts as an open connection, so that there is a limit to it.
+    /// The streams that were put aside. Each still counts as an open connection, which limits their number.
     static DRAINING: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Closes `stream` at once, or puts it aside if that could take long. `is_flushed` is whether that is known not to be so.
+/// Closes `stream` at once, or puts it aside if that could take long. `is_flushed` is true if it is known that nothing is left
+/// to send.
 pub(crate) fn close(stream: TcpStream, is_flushed: bool) {
     reap();
     if !is_flushed && stream.is_busy() {
@@ -21,7 +22,7 @@ pub(crate) fn close(stream: TcpStream, is_flushed: bool) {
     }
 }
 
-/// Closes those that were put aside and are not busy any more.
+/// Closes the streams that were put aside and have drained since.
 pub(crate) fn reap() {
     DRAINING.with_borrow_mut(|streams| streams.retain(TcpStream::is_busy));
 }

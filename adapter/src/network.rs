@@ -1,4 +1,4 @@
-//! The network of the host, as the client sees it.
+//! The host's network, as the client sees it.
 
 use mqtt_client::{Network, Unreachable};
 use mqtt_session::{Address, Instant};
@@ -10,7 +10,7 @@ use crate::{
     tcp::{TcpStream, wait_until},
 };
 
-/// TCP over WASI sockets, and the host's clock.
+/// TCP over WASI sockets, with the host's clock and random numbers.
 pub(crate) struct Wasi;
 
 impl Network for Wasi {
@@ -50,7 +50,7 @@ impl Network for Wasi {
     }
 }
 
-/// The time on the clock that all waits go by.
+/// The time on the clock that all waits use.
 pub(crate) fn now() -> Instant {
     Instant::from_nanos(monotonic_clock::now())
 }
