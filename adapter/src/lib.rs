@@ -15,7 +15,7 @@
 //!
 //! Nothing here panics because of a guest, a broker or a host: a trap would end the guest as well.
 //!
-//! For targets other than WebAssembly this crate is empty, so that a build of the whole workspace includes it.
+//! For targets other than WebAssembly this crate is empty, so that a build of the whole workspace succeeds.
 
 #![cfg(target_family = "wasm")]
 
