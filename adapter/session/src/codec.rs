@@ -505,7 +505,7 @@ mod tests {
         }
     }
 
-    /// Wherever the message is cut, and however long it is, nothing is kept beyond its topic.
+    /// Nothing of a message is kept beyond its topic, wherever it is cut and however long it is.
     #[test]
     fn a_payload_is_discarded_as_it_comes() {
         let message = [

@@ -45,6 +45,7 @@ pub(super) struct Publication {
     pub(super) stall_deadline: Instant,
     /// The offset in the output at which the packet begins that the broker must answer.
     begin: u64,
+    /// The offset in the output at which that packet ends. The broker cannot answer before the transport has taken it up to here.
     pub(super) end: u64,
     /// True if the transport took part of it on this connection.
     begun: bool,
@@ -52,6 +53,7 @@ pub(super) struct Publication {
     pub(super) sent: bool,
     /// True if the transport took part of it on an earlier connection, which was lost.
     begun_before: bool,
+    /// True if the transport took all of it on an earlier connection, which was lost.
     pub(super) sent_before: bool,
     /// The time at which the transport last took part of it, or the broker last moved it on, such as by accepting the
     /// connection.
@@ -212,6 +214,7 @@ impl Publication {
         }
     }
 
+    /// The step that the message waits for, on a connection that the broker has accepted.
     pub(super) fn awaited(&self) -> Awaited {
         match self.ack {
             _ if self.sign_of_life.is_some() || self.release.is_some() => Awaited::Pingresp,

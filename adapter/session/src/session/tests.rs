@@ -243,7 +243,7 @@ fn each_qos_0_to_a_talkative_broker_is_confirmed() {
     }
 }
 
-/// Where nothing arrives for long, a ping follows a QoS 0 message once in a while.
+/// A ping follows a QoS 0 message once in a while, if nothing arrives for long.
 #[test]
 fn a_stream_of_qos_0_is_confirmed_at_times() {
     let mut session = connected(Qos::AtMostOnce);

@@ -114,7 +114,7 @@ fn a_broker_that_took_early_messages_is_trusted() {
     assert_eq!(session.habits().early, Early::Taken);
 }
 
-/// The broker reads CONNECT, and throws away the bytes behind it: before or after its CONNACK, it says nothing more.
+/// The broker reads CONNECT, and throws away the bytes behind it: before or after its CONNACK, it sends nothing more.
 #[test]
 fn a_broker_that_loses_what_comes_early() {
     for answer in [&b""[..], CONNACK] {

@@ -723,7 +723,7 @@ fn nothing_of_a_lost_session_is_remembered() {
     assert_eq!(session.transmit(), b"");
 }
 
-/// However many messages end in doubt, the memory for them is bounded, and packet ids are left.
+/// The memory for messages in doubt is bounded, and packet ids are left, however many there are.
 #[test]
 fn memory_of_messages_given_up_is_bounded() {
     let mut session = Session::new(kept());
