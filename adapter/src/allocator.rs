@@ -1,8 +1,8 @@
-//! The heap: two-level segregated fit over the linear memory, in 2 KB of code where std's allocator takes 9.
+//! The heap: a two-level segregated fit allocator over the linear memory, in 2 KB of code where that of std takes 9 KB.
 //!
-//! It begins behind the static data, in what is left of the page that these end in, and grows from there as one piece. So an
-//! instance that publishes a short message and ends never grows its memory, which would have the host change the protection
-//! of pages twice; and what one payload has left behind serves the next, larger one.
+//! The heap begins behind the static data, in the rest of their last page, and grows from there as one piece. So an instance
+//! that publishes a short message and ends never grows its memory, which would make the host change the protection of pages
+//! twice; and the memory of one payload serves the next, larger one.
 
 #![expect(unsafe_code, reason = "an allocator deals in raw memory")]
 
@@ -20,7 +20,7 @@ static HEAP: Heap = Heap(UnsafeCell::new(FlexTlsf::new(LinearMemory {
     has_begun: false,
 })));
 
-/// 28 first levels reach over all 4 GiB; 16 second ones waste no more than a 16th.
+/// 28 first levels cover all 4 GiB; 16 second levels waste at most a sixteenth.
 struct Heap(UnsafeCell<FlexTlsf<LinearMemory, u32, u16, 28, 16>>);
 
 // SAFETY: there is one thread.
@@ -29,7 +29,7 @@ unsafe impl Sync for Heap {}
 // SAFETY: `FlexTlsf` keeps the contract.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: nothing else has a reference to it: nothing in there allocates, and there is one thread.
+        // SAFETY: there is no other reference to the heap: nothing in it allocates, and there is one thread.
         let heap = unsafe { &mut *self.0.get() };
         heap.allocate(layout)
             .map_or(ptr::null_mut(), NonNull::as_ptr)
@@ -43,7 +43,7 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
-/// The linear memory from the end of the static data on.
+/// The linear memory behind the static data.
 struct LinearMemory {
     has_begun: bool,
 }
@@ -52,7 +52,7 @@ const MEMORY: u32 = 0;
 const PAGE: usize = 64 * 1024;
 
 unsafe extern "C" {
-    /// The linker's: where the static data end.
+    /// The end of the static data, defined by the linker.
     static __heap_base: u8;
 }
 
@@ -61,7 +61,7 @@ impl LinearMemory {
         wasm32::memory_size(MEMORY) * PAGE
     }
 
-    /// Grows the memory until it has `len` bytes from `start` on, and returns how many it has then.
+    /// Grows the memory until it has `len` bytes from `start` on, and returns the number that it then has.
     fn reach(start: usize, len: usize) -> Option<usize> {
         let end = start.checked_add(len)?;
         let missing = end.saturating_sub(Self::end()).div_ceil(PAGE);
@@ -72,7 +72,7 @@ impl LinearMemory {
     }
 }
 
-// SAFETY: what is handed out lies behind the static data or is new, and is handed out once.
+// SAFETY: the memory handed out lies behind the static data or is new, and is handed out once.
 unsafe impl FlexSource for LinearMemory {
     unsafe fn alloc(&mut self, min_size: usize) -> Option<NonNull<[u8]>> {
         let start = if self.has_begun {
@@ -94,7 +94,7 @@ unsafe impl FlexSource for LinearMemory {
         min_new_len: usize,
     ) -> Option<usize> {
         let start = block.cast::<u8>().addr().get();
-        // Unless someone else has grown the memory.
+        // The block can grow only if nothing else has grown the memory.
         let is_last = start + block.len() == Self::end();
         is_last.then(|| Self::reach(start, min_new_len))?
     }

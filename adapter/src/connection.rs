@@ -1,4 +1,4 @@
-//! A connection as the guest holds it.
+//! Connections that the guest holds.
 
 use mqtt_client::Client;
 use mqtt_session::{
@@ -7,24 +7,24 @@ use mqtt_session::{
 use wasi::random::random::get_random_u64;
 
 use crate::{
-    client_id,
+    client_id, drain,
     error::{OpenError, PublishError},
-    known, linger,
+    known,
+    limit::Permit,
     network::Wasi,
     permissions, pool,
     settings::Settings,
-    slot::Slot,
 };
 
-/// A connection as the guest holds it. Dropping it sends DISCONNECT and closes it, or [keeps](pool) it.
+/// A connection that the guest holds. Dropping it sends DISCONNECT and closes it, or [keeps](pool) it.
 pub(crate) struct Connection {
     key: pool::Key,
-    /// There until it is dropped.
+    /// Present until the connection is dropped.
     client: Option<Client<Wasi>>,
 }
 
 impl Connection {
-    /// Connects to the broker at the address `text`. The two shake hands at the first message; see [`Client`].
+    /// Connects to the broker at the address `text`. CONNECT is sent with the first message; see [`Client`].
     pub(crate) fn open(
         text: &str,
         mut username: String,
@@ -65,11 +65,11 @@ impl Connection {
                 return Err(AddressError::Value { key, expected }.into());
             }
         }
-        linger::reap();
-        if !Slot::is_left() {
+        drain::reap();
+        if !Permit::is_left() {
             pool::clear();
         }
-        if !Slot::is_left() {
+        if !Permit::is_left() {
             return Err(OpenError::TooManyConnections);
         }
         let mut options = ConnectOptions::new(
@@ -85,7 +85,7 @@ impl Connection {
         if let Some(habits) = known::habits(&address.location()) {
             let early = options.habits.early;
             options.habits = habits;
-            // The address has the last word.
+            // A setting in the address overrides what was observed.
             if early == Early::Refused {
                 options.habits.early = early;
             }
@@ -98,7 +98,7 @@ impl Connection {
         })
     }
 
-    /// Publishes a message and returns once the promise of `qos` is kept, or known to be broken.
+    /// Publishes a message. Returns once it is published as `qos` promises, or has failed.
     pub(crate) fn publish(
         &mut self,
         topic: String,

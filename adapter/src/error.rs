@@ -1,23 +1,23 @@
-//! What can go wrong, and what the interface calls it.
+//! The adapter's errors, and their mapping to the interface's.
 
 use mqtt_session::{AddressError, CredentialsError, TopicError};
 
 use crate::{bindings::exports::fermyon::spin::mqtt, stderr};
 
-/// Why a connection was not opened.
+/// The reason for which a connection was not opened.
 pub(crate) enum OpenError {
     Address(AddressError),
     Credentials(CredentialsError),
     TooManyConnections,
     /// The app may not connect to this location.
     NotPermitted(String),
-    /// The location asks for TLS.
+    /// The location requires TLS.
     Tls(String),
-    /// The broker was not reached; the reason in words.
+    /// The broker could not be reached, for this reason.
     Unreachable(String),
 }
 
-/// Why a message was not published, or not known to be.
+/// The reason for which a message was not published, or is not known to be.
 pub(crate) enum PublishError {
     Topic(TopicError),
     Client(mqtt_client::PublishError),
@@ -26,7 +26,7 @@ pub(crate) enum PublishError {
 impl From<OpenError> for mqtt::Error {
     fn from(error: OpenError) -> Self {
         match error {
-            // This case of the interface has no room for the reason, which the operator can read instead.
+            // This case of the interface cannot carry the reason, so it is printed for the operator.
             OpenError::Address(error) => {
                 stderr::print(&["spin-mqtt: invalid address: ", &error.message(), "\n"].concat());
                 Self::InvalidAddress

@@ -1,28 +1,28 @@
-//! The habits of brokers that do less than they should, as this instance has found them out.
+//! Remembers what this instance has observed of brokers that do not behave as the standard requires.
 
 use core::cell::RefCell;
 
 use mqtt_session::{Early, Habits, Pings};
 
-/// The most brokers that are remembered. The one learnt of first goes first.
+/// The most brokers that are remembered. The one added first is forgotten first.
 const BROKERS: usize = 16;
 
 thread_local! {
-    /// Each by its location.
+    /// The habits of each remembered broker, by its location.
     static KNOWN: RefCell<Vec<(String, Habits)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The habits of the broker at `location`, if any were found out.
+/// The habits of the broker at `location`, if it is remembered.
 pub(crate) fn habits(location: &str) -> Option<Habits> {
     KNOWN.with_borrow(|known| known.iter().find(|it| it.0 == location).map(|it| it.1))
 }
 
-/// Remembers which habits of a broker were found to be other than was thought.
+/// Remembers the habits of a broker in which `found` differs from `thought`.
 pub(crate) fn learn(location: impl FnOnce() -> String, thought: Habits, found: Habits) {
     KNOWN.with_borrow_mut(|known| {
         let is_as_it_should =
             found.early != Early::Refused && found.pings != Pings::Ignored && found.frees_ids;
-        // Most often all brokers are, and nothing needs remembering.
+        // Most brokers behave as they should, and need no memory.
         if is_as_it_should && known.is_empty() {
             return;
         }
@@ -35,7 +35,7 @@ pub(crate) fn learn(location: impl FnOnce() -> String, thought: Habits, found: H
             known.push((location, Habits::default()));
             known.len() - 1
         });
-        // Another connection may have found out more meanwhile.
+        // Another connection may have observed more meanwhile, so only the differences are taken.
         let habits = &mut known[index].1;
         if found.early != thought.early {
             habits.early = found.early;

@@ -1,20 +1,21 @@
 //! The adapter: Spin's MQTT interface, implemented on WASI 0.2.0 sockets.
 //!
-//! It is a component of its own, which `compose` plugs into a guest. From the inside out:
+//! It is a separate component, which `compose` plugs into a guest. From the inside out:
 //!
-//! - `mqtt-address` (`adapter/address`) and `mqtt-session` (`adapter/session`) are all that needs no host: the address and the
-//!   permissions; the checks and the protocol;
-//! - `mqtt-client` (`adapter/client`) drives that session over a network that it is given;
-//! - [`network`] is this network: [`tcp`] a socket whose every wait has a bound, [`linger`] how it is closed;
-//! - [`connection`] is what the guest holds, [`pool`] keeps what it will hold again, and [`known`] what was
-//!   found out of brokers;
-//! - [`settings`] is what was decided when the app was composed: [`permissions`], [`variables`] and the [`environment`];
+//! - `mqtt-address` (`adapter/address`) and `mqtt-session` (`adapter/session`) need no host: they hold the address, the
+//!   permissions, the checks and the protocol;
+//! - `mqtt-client` (`adapter/client`) drives the session over a network that it is given;
+//! - [`network`] is the host's network: [`tcp`] is a socket whose every wait has a deadline, [`drain`] closes it, and [`limit`]
+//!   bounds the number of open ones;
+//! - [`connection`] is a connection that the guest holds, [`pool`] keeps dropped ones for the next `open`, and [`known`]
+//!   remembers the behaviour of brokers;
+//! - [`settings`] are the decisions made when the app was composed: [`permissions`], [`variables`] and the [`environment`];
 //! - [`allocator`] is the heap;
-//! - this file is the border to the guest, and [`error`] says what the interface calls our errors.
+//! - this file implements the interface for the guest, and [`error`] maps our errors to it.
 //!
-//! Nothing here panics on what a guest, a broker or a host does: a trap would take the guest down with it.
+//! Nothing here panics because of a guest, a broker or a host: a trap would end the guest as well.
 //!
-//! For other targets than WebAssembly this crate is empty, so that a build of the whole workspace passes over it.
+//! For targets other than WebAssembly this crate is empty, so that a build of the whole workspace succeeds.
 
 #![cfg(target_family = "wasm")]
 
@@ -39,15 +40,15 @@ mod bindings {
 mod allocator;
 mod client_id;
 mod connection;
+mod drain;
 mod environment;
 mod error;
 mod known;
-mod linger;
+mod limit;
 mod network;
 mod permissions;
 mod pool;
 mod settings;
-mod slot;
 mod stderr;
 mod tcp;
 mod variables;
@@ -82,7 +83,7 @@ impl mqtt::GuestConnection for RefCell<Connection> {
             mqtt::Qos::AtLeastOnce => Qos::AtLeastOnce,
             mqtt::Qos::ExactlyOnce => Qos::ExactlyOnce,
         };
-        // The component model lets nobody call into us while we run, so that the borrow cannot fail.
+        // The component model allows no call into this component while another one runs, so the borrow cannot fail.
         Ok(self.borrow_mut().publish(topic, payload, qos)?)
     }
 }

@@ -1,16 +1,16 @@
-//! The network of the host, as the client sees it.
+//! The host's network, as the client sees it.
 
 use mqtt_client::{Network, Unreachable};
 use mqtt_session::{Address, Instant};
 use wasi::{clocks::monotonic_clock, random::random::get_random_u64};
 
 use crate::{
-    linger,
-    slot::Slot,
+    drain,
+    limit::Permit,
     tcp::{TcpStream, wait_until},
 };
 
-/// TCP over WASI sockets, and the host's clock.
+/// TCP over WASI sockets, with the host's clock and random numbers.
 pub(crate) struct Wasi;
 
 impl Network for Wasi {
@@ -29,13 +29,13 @@ impl Network for Wasi {
     }
 
     fn connect(&self, address: &Address, deadline: Instant) -> Result<TcpStream, Unreachable> {
-        linger::reap();
-        let mut unreachable = match Slot::take() {
+        drain::reap();
+        let mut unreachable = match Permit::take() {
             None => Unreachable {
                 reason: "too many connections are open".into(),
                 is_final: true,
             },
-            Some(slot) => match TcpStream::connect(address, deadline, slot) {
+            Some(permit) => match TcpStream::connect(address, deadline, permit) {
                 Ok(stream) => return Ok(stream),
                 Err(unreachable) => unreachable,
             },
@@ -46,11 +46,11 @@ impl Network for Wasi {
     }
 
     fn close(&self, stream: TcpStream, is_flushed: bool) {
-        linger::close(stream, is_flushed);
+        drain::close(stream, is_flushed);
     }
 }
 
-/// The time on the clock that all waits go by.
+/// The time on the clock that all waits use.
 pub(crate) fn now() -> Instant {
     Instant::from_nanos(monotonic_clock::now())
 }

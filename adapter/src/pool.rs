@@ -1,9 +1,9 @@
-//! Connections that the guest has dropped and is likely to open again.
+//! Keeps connections that the guest has dropped and is likely to open again.
 //!
 //! A host may use an instance for one request after the other, and a guest that serves them opens and drops a connection for
-//! each. The first drop closes it, as always. Once the instance has opened the same broker again, it is likely to do so once
-//! more: from then on a dropped connection is kept for the next one to open it. If it dies meanwhile, the first `publish` on it
-//! finds that and has it made anew.
+//! each. The first drop closes the connection. Once the instance has opened the same broker a second time, it is likely to do
+//! so again: from then on a dropped connection is kept for the next `open`. If it dies meanwhile, the first `publish` on it
+//! notices and makes a new one.
 
 use core::cell::RefCell;
 
@@ -11,10 +11,11 @@ use mqtt_client::Client;
 
 use crate::{network::Wasi, settings::Settings};
 
-/// How many brokers are remembered, and at most as many connections kept. The one not used for the longest goes first.
+/// The most brokers that are remembered, with at most one kept connection each. The one not used for the longest time is
+/// forgotten first.
 const BROKERS: usize = 4;
 
-/// All that `open` was called with: who is asked for, and as whom.
+/// The arguments of `open`, which identify the broker and the client.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) address: String,
@@ -25,17 +26,17 @@ pub(crate) struct Key {
 
 struct Broker {
     key: Key,
-    /// Whether it was opened more than once.
+    /// True if it was opened more than once.
     again: bool,
     idle: Option<Client<Wasi>>,
 }
 
 thread_local! {
-    /// The one used last stands last.
+    /// The remembered brokers, the one used last at the end.
     static BROKERS_OPENED: RefCell<Vec<Broker>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that `key` is opened, and gives the connection to it that was kept, if there is one.
+/// Records that `key` is opened, and returns the connection that was kept for it, if there is one.
 pub(crate) fn open(key: &Key) -> Option<Client<Wasi>> {
     BROKERS_OPENED.with_borrow_mut(|brokers| {
         let mut broker = match brokers.iter().position(|it| it.key == *key) {
@@ -60,7 +61,7 @@ pub(crate) fn open(key: &Key) -> Option<Client<Wasi>> {
     })
 }
 
-/// Keeps `client`, which was opened with `key` and is not needed any more; or closes it.
+/// Keeps `client`, which was opened with `key` and dropped by the guest, or closes it.
 pub(crate) fn keep(key: &Key, client: Client<Wasi>) {
     let may_keep = client.is_idle() && !Settings::get().close_on_drop;
     let left = BROKERS_OPENED.with_borrow_mut(|brokers| {
@@ -74,7 +75,7 @@ pub(crate) fn keep(key: &Key, client: Client<Wasi>) {
     }
 }
 
-/// Closes all that is kept.
+/// Closes all kept connections.
 pub(crate) fn clear() {
     BROKERS_OPENED.with_borrow_mut(|brokers| brokers.iter_mut().for_each(Broker::close));
 }

@@ -1,9 +1,9 @@
-//! A word to the operator.
+//! Messages to the operator.
 
 use wasi::cli::stderr::get_stderr;
 
-/// Writes `text`, as far as it is taken without waiting: whoever reads standard error must not hold up the app, and where
-/// there is no standard error, nobody misses it.
+/// Writes as much of `text` as standard error takes without waiting. A reader of standard error must not delay the app, and
+/// without standard error the text is dropped.
 pub(crate) fn print(text: &str) {
     let stderr = get_stderr();
     let room = stderr.check_write().unwrap_or_default();

@@ -1,7 +1,8 @@
-//! TCP over `wasi:sockets`, with a bound on every wait.
+//! TCP over `wasi:sockets`, with a deadline for every wait.
 //!
-//! Two rules of WASI stand behind the order of things here: a resource must outlive its children, so pollables go before
-//! streams and streams before the socket; and a socket that failed to connect is of no more use, so each attempt makes one.
+//! Two rules of WASI explain the order of operations: a resource must outlive its children, so pollables are dropped before
+//! streams and streams before the socket; and a socket that failed to connect cannot be used again, so each attempt makes a new
+//! one.
 
 use core::cell::{Cell, OnceCell};
 use std::sync::OnceLock;
@@ -26,12 +27,12 @@ use wasi::{
     },
 };
 
-use crate::{network::now, slot::Slot};
+use crate::{limit::Permit, network::now};
 
-/// How much is read at once: acknowledgements are small.
+/// The most bytes read at once: acknowledgements are small.
 const READ_SIZE: u64 = 4096;
 
-/// A timer, and when its time comes.
+/// A timer, and the time at which it fires.
 struct Timer {
     time: Instant,
     pollable: Pollable,
@@ -48,16 +49,16 @@ impl Timer {
 
 /// A connected socket.
 pub(crate) struct TcpStream {
-    /// The timer of the last wait, if its time had not come. It serves the next ones as well, which mostly want to be woken
-    /// later: to make a timer and to drop it costs more than to be woken too early once.
+    /// The timer of the last wait, if it did not fire. It serves the next waits too, most of which end later: making and
+    /// dropping a timer costs more than waking up too early once.
     timer: Cell<Option<Timer>>,
     readable: Pollable,
-    /// Made once it is waited for, which is seldom.
+    /// Made for the first wait to write, which is rare.
     writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
     _socket: TcpSocket,
-    _slot: Slot,
+    _permit: Permit,
 }
 
 impl TcpStream {
@@ -65,12 +66,12 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The reasons in words: of the name lookup, or of each address tried. They are final if the host allows no connection to
-    /// any of them, or no name lookup.
+    /// Returns the reason in words: of the failed name lookup, or of each address tried. It is final if the host allows no
+    /// connection to any of the addresses, or no name lookup.
     pub(crate) fn connect(
         address: &Address,
         deadline: Instant,
-        slot: Slot,
+        permit: Permit,
     ) -> Result<Self, Unreachable> {
         static NETWORK: OnceLock<Network> = OnceLock::new();
         let network = NETWORK.get_or_init(instance_network);
@@ -79,7 +80,7 @@ impl TcpStream {
         let mut failures = String::new();
         let mut is_final = !ips.is_empty();
         for (tried, ip) in ips.iter().enumerate() {
-            // Each address gets its share of the time that is left, lest a dead first one takes it all.
+            // Each address gets its share of the remaining time, so that an unreachable first one does not use it all.
             let deadline = match ips.len() - tried {
                 1 => deadline,
                 left => {
@@ -96,13 +97,13 @@ impl TcpStream {
                         input,
                         output,
                         _socket: socket,
-                        _slot: slot,
+                        _permit: permit,
                     });
                 }
                 Err(error) => {
                     is_final &= error == ErrorCode::AccessDenied;
                     let reason = reason(error);
-                    // Often it is the same for all.
+                    // The reason is often the same for all addresses.
                     if !failures.ends_with(&reason) {
                         if tried > 0 {
                             failures.push_str(", then ");
@@ -121,13 +122,13 @@ impl TcpStream {
         })
     }
 
-    /// Whether what was written is not out yet, so that dropping this stream could take long.
+    /// True if written bytes are not sent yet, so that dropping this stream could take long.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.writable_len(), Ok(0))
     }
 }
 
-/// Connects to one address by `deadline`, and hands over the timer of it.
+/// Connects to one address by `deadline`. Returns the timer for use in later waits.
 fn connect_ip(
     network: &Network,
     ip: IpAddress,
@@ -156,7 +157,7 @@ fn connect_ip(
     loop {
         poll(&[&connected, &timer.pollable]);
         match socket.finish_connect() {
-            // Not all that is ready has something to say.
+            // A pollable may be ready although the connection is not.
             Err(ErrorCode::WouldBlock) if now() < deadline => {}
             Err(ErrorCode::WouldBlock) => return Err(ErrorCode::Timeout),
             Err(error) => return Err(error),
@@ -174,8 +175,8 @@ impl Stream for TcpStream {
     }
 
     fn writable_len(&self) -> Result<usize, Closed> {
-        let permit = self.output.check_write().map_err(closed)?;
-        Ok(usize::try_from(permit).unwrap_or(usize::MAX))
+        let room = self.output.check_write().map_err(closed)?;
+        Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<(), Closed> {
@@ -189,7 +190,7 @@ impl Stream for TcpStream {
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready {
         let kept = self.timer.take().filter(|it| it.time <= deadline);
         let timer = kept.unwrap_or_else(|| Timer::new(deadline));
-        // Never empty, for which `poll` would trap.
+        // The list is never empty, since `poll` would trap on that.
         let mut pollables = Vec::with_capacity(3);
         pollables.push(&timer.pollable);
         if read {
@@ -213,14 +214,14 @@ fn closed(_: StreamError) -> Closed {
     Closed
 }
 
-/// The addresses of `host`, in the order that the resolver gives; at least one, or an error.
+/// Resolves `host` to its addresses, in the order of the resolver.
 fn resolve(
     network: &Network,
     host: &Host,
     deadline: Instant,
 ) -> Result<Vec<IpAddress>, Unreachable> {
     let name = match host {
-        // Hosts that deny name lookup refuse to parse even these.
+        // A literal address needs no lookup, and hosts that deny lookup fail even for one.
         Host::Ipv4(address) => {
             let [a, b, c, d] = address.octets();
             return Ok(vec![IpAddress::Ipv4((a, b, c, d))]);
@@ -241,7 +242,7 @@ fn resolve(
         };
         Unreachable {
             reason: ["name lookup failed (", &words(error), ")", hint].concat(),
-            // A name that does not exist now may be that of a broker which is starting anew.
+            // A name that does not exist now may belong to a broker that is restarting.
             is_final: error == ErrorCode::AccessDenied,
         }
     };
@@ -267,7 +268,7 @@ pub(crate) fn wait_until(time: Instant) {
     monotonic_clock::subscribe_instant(time.as_nanos()).block();
 }
 
-/// The reason why a connection was not made.
+/// The reason for which a connection was not made, in words.
 fn reason(error: ErrorCode) -> String {
     match error {
         ErrorCode::AccessDenied => {
@@ -281,7 +282,7 @@ fn reason(error: ErrorCode) -> String {
     }
 }
 
-/// The name of an error as one writes it: `connection refused`.
+/// The name of an error in words: `connection refused`.
 fn words(error: ErrorCode) -> String {
     error.name().replace('-', " ")
 }

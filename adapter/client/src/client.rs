@@ -7,13 +7,14 @@ use mqtt_session::{
 
 use crate::{Closed, Network, Ready, Stream, Unreachable};
 
-/// How often what the broker sent is taken in at a stretch, lest one that never stops keeps us from all else.
+/// The most reads in a row, so that a broker that never stops sending does not block everything else.
 const MAX_READS_AT_ONCE: usize = 64;
 
-/// For how long after what the broker sent was taken in it is not asked for again. Each look costs as much as a short message.
+/// The time after reading the broker's bytes for which they are not looked for again. Each look costs as much as a short
+/// message.
 const CAUGHT_UP_FOR: Duration = Duration::from_millis(1);
 
-/// A publisher and its connection to a broker, which it makes anew when it is lost. It is to be [closed](Client::close), not
+/// A publisher and its connection to a broker, which it makes again after a loss. It must be [closed](Client::close), not
 /// dropped.
 pub struct Client<N: Network> {
     network: N,
@@ -21,27 +22,27 @@ pub struct Client<N: Network> {
     session: Session,
     /// The connection, if there is one.
     stream: Option<N::Stream>,
-    /// How much the stream takes in the next write, as far as it was asked.
+    /// The number of bytes that the stream takes in the next write; 0 if it was not asked.
     room: usize,
-    /// Whether the stream was told to flush and has not said yet that it did.
+    /// True if a flush was begun whose end is not known yet.
     flushing: bool,
-    /// The time, unless a wait or a part of a long message has gone by since it was asked for.
+    /// The current time, until a wait or a part of a long message passes.
     time: Option<Instant>,
-    /// When what the broker had sent was last taken in.
+    /// The time at which the broker's bytes were last read between messages.
     caught_up: Instant,
 }
 
-/// Why a message was not published, or not known to be.
+/// The reason for which a message was not published, or is not known to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishError {
-    /// Nothing of it was sent.
+    /// The message was refused, and nothing of it was sent.
     Refused(Refused),
-    /// The connection failed, and what is known of the message.
+    /// The connection failed, with this fate of the message.
     Failed(Failure, Fate),
 }
 
 impl PublishError {
-    /// What happened, and what it means for the message.
+    /// The message for the user, with the fate of the message.
     pub fn message(&self) -> String {
         match self {
             Self::Refused(error) => error.message(),
@@ -57,11 +58,11 @@ impl From<Refused> for PublishError {
 }
 
 impl<N: Network> Client<N> {
-    /// Connects to the broker at `address`. The two shake hands at the first message; see [`Session`].
+    /// Connects to the broker at `address`. CONNECT is sent with the first message; see [`Session`].
     ///
     /// # Errors
     ///
-    /// Why there is no connection.
+    /// Returns the reason for which there is no connection.
     pub fn connect(
         network: N,
         address: Address,
@@ -84,12 +85,13 @@ impl<N: Network> Client<N> {
         })
     }
 
-    /// Publishes a message, and returns once the promise of `qos` is kept, or known to be broken, or its time is over.
+    /// Publishes a message. Returns once it is published as `qos` promises, is known to have failed, or has reached its
+    /// deadline.
     ///
     /// # Errors
     ///
-    /// What went wrong. After all but those that find fault with the message the connection is closed, and the next message
-    /// has it made anew.
+    /// Returns the reason for the failure. Unless the message itself was at fault, the connection is closed, and the next
+    /// message makes another one.
     pub fn publish(
         &mut self,
         topic: Topic,
@@ -109,7 +111,7 @@ impl<N: Network> Client<N> {
         result
     }
 
-    /// Drives the session until its message has met its end, which it does by its deadline.
+    /// Drives the session until its message is published or has failed, at the latest at its deadline.
     fn drive(&mut self) -> Result<(), PublishError> {
         loop {
             self.write();
@@ -163,12 +165,12 @@ impl<N: Network> Client<N> {
         }
     }
 
-    /// The time, which is asked for once after each wait and each part of a long message: in between it hardly passes.
+    /// The current time. It is read once after each wait and each part of a long message, since it hardly changes in between.
     fn now(&mut self) -> Instant {
         *self.time.get_or_insert_with(|| self.network.now())
     }
 
-    /// Waits for room to write if there is something to write, for bytes to read if `read`, or for `deadline`.
+    /// Waits for room to write if there are bytes to write, for bytes to read if `read`, or for `deadline`.
     fn wait(&mut self, read: bool, deadline: Instant) -> Ready {
         self.time = None;
         let is_writing = self.is_writing();
@@ -176,8 +178,8 @@ impl<N: Network> Client<N> {
         stream.map_or(Ready::default(), |it| it.wait(read, is_writing, deadline))
     }
 
-    /// Takes in what the broker has sent since the last message, and answers it: it may have closed the connection, or have
-    /// messages for us.
+    /// Reads what the broker has sent since the last message, and answers it: it may have closed the connection, or have sent
+    /// messages.
     fn catch_up(&mut self) {
         if self.now() < self.caught_up + CAUGHT_UP_FOR {
             return;
@@ -191,7 +193,7 @@ impl<N: Network> Client<N> {
         self.caught_up = self.now();
     }
 
-    /// Takes in what the broker has sent, without waiting.
+    /// Reads what the broker has sent, without waiting.
     fn take_in(&mut self) {
         for _ in 0..MAX_READS_AT_ONCE {
             if !self.take_in_once() {
@@ -200,15 +202,15 @@ impl<N: Network> Client<N> {
         }
     }
 
-    /// Reads once if there is something to read now, and says whether more may come.
+    /// Reads once if there are bytes to read now. Returns true if more may follow.
     fn take_in_once(&mut self) -> bool {
-        // A host may learn of what has come in no earlier than when it is asked to wait for it.
+        // A host may notice that bytes have arrived only when it is asked to wait for them.
         let now = self.now();
         let stream = self.stream.as_ref();
         stream.is_some_and(|it| it.wait(true, false, now).readable) && self.read()
     }
 
-    /// Reads once and says whether more may come. A closed connection is told to the session.
+    /// Reads once. Returns true if more may follow. The session is told if the connection was closed.
     fn read(&mut self) -> bool {
         match self.stream.as_ref().map_or(Err(Closed), Stream::read) {
             Ok(bytes) => {
@@ -226,6 +228,7 @@ impl<N: Network> Client<N> {
         }
     }
 
+    /// Tells the session that the connection was closed.
     fn closed(&mut self) {
         let now = self.now();
         let Self {
@@ -234,16 +237,17 @@ impl<N: Network> Client<N> {
         session.closed(now, || network.random());
     }
 
-    /// Writes what the session wants sent, as far as the stream takes it now. A closed connection is told to the session.
+    /// Writes the session's bytes, as far as the stream takes them now. The session is told if the connection was closed.
     fn write(&mut self) {
         if self.try_write().is_err() {
-            // A failed write says less than what the broker sent before it closed, such as a refusal.
+            // The broker may have sent the reason before it closed the connection, such as a refusal: that tells more than a
+            // failed write.
             self.take_in();
             self.closed();
         }
     }
 
-    /// Writes, and flushes at the end of it.
+    /// Writes the session's bytes as far as the stream takes them now, and flushes once all are written.
     fn try_write(&mut self) -> Result<(), Closed> {
         while self.is_writing() {
             let now = self.now();
@@ -263,21 +267,21 @@ impl<N: Network> Client<N> {
             let count = self.room.min(pending.len());
             self.room = 0;
             let written = stream.write(&pending[..count]);
-            // A write that failed may have brought some of it to the broker: that counts as sent, lest it come twice.
+            // A write that failed may have delivered some of the bytes. They count as sent, so that they are not sent twice.
             self.session.transmitted(count, now);
             written?;
             if self.session.transmit().is_empty() {
                 stream.flush()?;
                 self.flushing = true;
             } else {
-                // A long message can take its time, without a wait.
+                // Writing a long message can take time even without a wait.
                 self.time = None;
             }
         }
         Ok(())
     }
 
-    /// Whether there is something to write, or a flush that matters is not through.
+    /// True if there are bytes to write, or if the session waits for a flush that is not complete.
     fn is_writing(&self) -> bool {
         !self.session.transmit().is_empty() || (self.flushing && self.session.awaits_flush())
     }
@@ -287,17 +291,17 @@ impl<N: Network> Client<N> {
         self.address.location()
     }
 
-    /// What was found out of the broker so far.
+    /// The broker's behaviour as observed so far.
     pub fn habits(&self) -> Habits {
         self.session.habits()
     }
 
-    /// Whether there is a connection, and nothing on its way over it.
+    /// True if there is a connection with nothing left to write.
     pub fn is_idle(&self) -> bool {
         self.session.is_connected() && !self.is_writing()
     }
 
-    /// Says DISCONNECT, if the broker is still there to hear it, and closes the connection. Nothing can be published then.
+    /// Sends DISCONNECT, if there is a connection, and closes it. No message can be published afterwards.
     pub fn close(&mut self) {
         let was_connected = self.session.is_connected();
         self.session.disconnect();
@@ -317,7 +321,7 @@ impl<N: Network> Client<N> {
     }
 
     fn close_stream(&mut self) {
-        // Who takes more has handed on all that went before.
+        // A stream that has room again has completed the flush of the earlier bytes.
         let is_flushed = self.room > 0;
         self.flushing = false;
         self.room = 0;

@@ -1,8 +1,8 @@
-//! Drives a [`Session`](mqtt_session::Session) over a network that it is given: who connects, reads, writes and waits.
+//! Drives a [`Session`](mqtt_session::Session) over a network that it is given: connects, reads, writes and waits.
 //!
-//! [`Network`] and [`Stream`] are what it asks of the network, in the form that WASI 0.2 sockets have: nothing blocks but the
-//! waits, and each wait has a bound. The adapter implements them on those sockets, the tests on a simulated network with
-//! a clock of its own, so that what goes wrong on a network can be played through by the thousand.
+//! [`Network`] and [`Stream`] are the interface to the network, in the form that WASI 0.2 sockets have: only the waits block,
+//! and each wait has a deadline. The adapter implements them on those sockets, and the tests on a simulated network with its
+//! own clock, on which thousands of network faults are played through.
 
 mod client;
 mod network;

@@ -1,11 +1,11 @@
 use mqtt_session::{Address, Instant};
 
-/// A way to brokers, and the time.
+/// The operations that a [`Client`](crate::Client) needs from its environment: connections, the time and random numbers.
 pub trait Network {
     /// A connection to a broker.
     type Stream: Stream;
 
-    /// The time on the clock that all waits go by.
+    /// The time on the clock that all waits use.
     fn now(&self) -> Instant;
 
     /// A random number.
@@ -18,41 +18,41 @@ pub trait Network {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Returns the reason for which there is no connection.
     fn connect(&self, address: &Address, deadline: Instant) -> Result<Self::Stream, Unreachable>;
 
-    /// Closes `stream` without waiting for a broker that takes no data. `is_flushed` is whether all that was written is known
-    /// to be with the operating system.
+    /// Closes `stream` without waiting for a broker that does not read. `is_flushed` is true if all written bytes are known to
+    /// be with the operating system.
     fn close(&self, stream: Self::Stream, is_flushed: bool);
 }
 
 /// A connection to a broker.
 pub trait Stream {
-    /// The bytes that have come in, none if none are there now.
+    /// Reads the bytes that have arrived; empty if there are none now.
     fn read(&self) -> Result<Vec<u8>, Closed>;
 
-    /// How many bytes the next [`write`](Self::write) takes. 0 while there is no room, and until a [`flush`](Self::flush) is
-    /// through.
+    /// The number of bytes that the next [`write`](Self::write) takes. 0 while there is no room, and until a
+    /// [`flush`](Self::flush) is complete.
     fn writable_len(&self) -> Result<usize, Closed>;
 
-    /// Writes `bytes`, which must not be more than [`writable_len`](Self::writable_len) just said. If it fails, some or all of
-    /// them may have been written.
+    /// Writes `bytes`, at most as many as [`writable_len`](Self::writable_len) last returned. If it fails, some or all of them
+    /// may have been written.
     fn write(&self, bytes: &[u8]) -> Result<(), Closed>;
 
-    /// Begins to hand all that was written to the operating system.
+    /// Begins to hand all written bytes to the operating system.
     fn flush(&self) -> Result<(), Closed>;
 
-    /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`. What is ready may turn out to have
-    /// nothing.
+    /// Waits for bytes to read if `read`, for room to write if `write`, or for `deadline`. A stream that is reported as ready
+    /// may turn out to have nothing.
     fn wait(&self, read: bool, write: bool, deadline: Instant) -> Ready;
 }
 
-/// Why there is no connection.
+/// The reason for which there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
     /// The reason in words.
     pub reason: String,
-    /// Whether another attempt would fail as well, as where the host allows none.
+    /// True if another attempt would fail as well, for example because the host forbids connections.
     pub is_final: bool,
 }
 
@@ -60,11 +60,11 @@ pub struct Unreachable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
-/// What [`Stream::wait`] waited for.
+/// The events that ended a [`Stream::wait`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// There may be bytes to read, or the end of them.
+    /// There may be bytes to read, or the end of the stream.
     pub readable: bool,
-    /// There may be room to write, or a flush may be through.
+    /// There may be room to write, or a flush may be complete.
     pub writable: bool,
 }

@@ -1,4 +1,4 @@
-//! mqttbytes' `v4` codec with the checks around it that it lacks.
+//! mqttbytes' `v4` codec, and the checks that it lacks.
 
 use bytes::{Buf, BufMut, BytesMut};
 use mqttbytes::{
@@ -8,10 +8,10 @@ use mqttbytes::{
 
 use crate::{ConnectOptions, Protocol, Qos, Refusal, Topic, Violation};
 
-/// The largest remaining length that the fixed header can say (2.2.3).
+/// The largest remaining length that a fixed header can express (2.2.3).
 const MAX_REMAINING_LENGTH: usize = 268_435_455;
 
-/// A packet from the broker that has passed every check which needs no state.
+/// A packet from the broker that has passed every check that needs no state.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Packet {
     Connack {
@@ -24,13 +24,13 @@ pub(crate) enum Packet {
     },
     Ack(Ack, u16),
     Pingresp,
-    /// Of MQTT 5, or of brokers that say it before they close.
+    /// A packet of MQTT 5, which some brokers also send in MQTT 3.1.1 before they close the connection.
     Disconnect,
-    /// An answer to what a publisher never asks: some brokers subscribe their clients by themselves.
+    /// SUBACK or UNSUBACK, for which a publisher never asks: some brokers subscribe their clients on their own.
     Suback,
 }
 
-/// The packets that are nothing but a kind and a packet id.
+/// The packets that consist of a kind and a packet id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ack {
     Puback,
@@ -64,11 +64,11 @@ impl Packet {
     }
 }
 
-/// What came in, and is taken off packet by packet.
+/// The bytes that have arrived, which are taken off packet by packet.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
     buffer: BytesMut,
-    /// How many bytes are still to come of a payload that nobody wants.
+    /// The number of bytes that are still to arrive of a payload that is discarded.
     skip: usize,
 }
 
@@ -79,16 +79,16 @@ impl Input {
         self.buffer.extend_from_slice(&bytes[skipped..]);
     }
 
-    /// What the broker speaks in place of MQTT, if its first bytes tell.
+    /// The protocol that the broker speaks in place of MQTT, if its first bytes show that.
     pub(crate) fn other_protocol(&self) -> Option<Protocol> {
         Protocol::guess(&self.buffer)
     }
 
-    /// Takes off the first packet, or nothing if it is not there as a whole. Of a PUBLISH the payload is discarded as it
-    /// comes, so that never more is kept than a topic, whatever length a packet claims.
+    /// Takes off the first packet, or returns `None` if it has not arrived in full. The payload of a PUBLISH is discarded as it
+    /// arrives, so that never more than a topic is kept, whatever length a packet claims.
     ///
-    /// What makes a packet wrong is found as soon as the bytes that show it are there: nobody waits for the rest of a packet
-    /// that will be refused. `limit` is for the remaining length.
+    /// A fault in a packet is found as soon as the bytes that show it have arrived, without waiting for the rest of the packet.
+    /// `limit` applies to the remaining length.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Packet>, Violation> {
         let Some(&first) = self.buffer.first() else {
             return Ok(None);
@@ -104,7 +104,7 @@ impl Input {
         let header = FixedHeader::new(first, length_bytes, remaining);
         let malformed = |_| Violation::Malformed(kind.name());
         let wanted = match kind {
-            // Up to the payload: the topic's length, the topic, and the packet id.
+            // Everything in front of the payload: the topic's length, the topic, and the packet id.
             Kind::Publish => {
                 let Some(topic) = self.buffer.get(1 + length_bytes..3 + length_bytes) else {
                     return match remaining {
@@ -116,7 +116,7 @@ impl Input {
                 let packet_id = if first & 0b110 == 0 { 0 } else { 2 };
                 2 + topic + packet_id
             }
-            // With the reason code of MQTT 5, if there is one.
+            // The packet id, and the reason code of MQTT 5 if there is one.
             Kind::Ack(_) => remaining.clamp(2, 3),
             Kind::Connack => 2,
             Kind::Pingresp | Kind::Disconnect | Kind::Suback => 0,
@@ -135,7 +135,7 @@ impl Input {
 
         Ok(Some(match kind {
             Kind::Connack => {
-                // mqttbytes reads one of the flags, and ignores the rest as we do: what the packet says is plain.
+                // mqttbytes reads one of the flags and ignores the others, and so do we: the meaning of the packet is clear.
                 let flags = frame.get(1 + length_bytes).copied().unwrap_or_default();
                 match ConnAck::read(header, frame) {
                     Ok(connack) => {
@@ -145,7 +145,7 @@ impl Input {
                             refusal,
                         }
                     }
-                    // With reserved flags as well, nothing of it is plain.
+                    // If reserved flags are set as well, the meaning of the packet is not clear.
                     Err(Error::InvalidConnectReturnCode(code)) if flags <= 1 => Packet::Connack {
                         session_present: false,
                         refusal: Some(Refusal::Other(code)),
@@ -170,9 +170,9 @@ impl Input {
                 }
             }
             Kind::Ack(ack) => {
-                // In MQTT 5, codes from here on say that the broker did not take the message.
+                // In MQTT 5, a code of 0x80 or more says that the broker did not take the message.
                 let reason = frame.get(length_bytes + 3).copied().unwrap_or_default();
-                // All four are laid out alike, so that one reader serves them.
+                // All four kinds have the same layout, so one reader serves them all.
                 let header = FixedHeader::new(first, length_bytes, 2);
                 let packet_id = PubAck::read(header, frame).map_err(malformed)?.pkid;
                 if reason >= 0x80 {
@@ -187,7 +187,7 @@ impl Input {
     }
 }
 
-/// The remaining length (2.2.3) and how many bytes say it; `None` if they are not all there.
+/// Reads the remaining length (2.2.3) and the number of bytes that encode it; `None` if they have not all arrived.
 fn remaining_length(packet: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
     let mut remaining = 0;
     for (index, byte) in packet.iter().skip(1).take(4).enumerate() {
@@ -214,8 +214,8 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind whose packets begin with `first`; none for reserved types and flags [MQTT-2.2.2-2], a PUBLISH of QoS 3
-    /// [MQTT-3.3.1-4], and what only clients send or only subscribers get.
+    /// The kind whose packets begin with `first`; `None` for reserved types and flags [MQTT-2.2.2-2], a PUBLISH of QoS 3
+    /// [MQTT-3.3.1-4], and packets that only clients send or only subscribers receive.
     const fn new(first: u8) -> Option<Self> {
         Some(match first {
             0x20 => Self::Connack,
@@ -254,7 +254,7 @@ fn refusal(code: ConnectReturnCode) -> Option<Refusal> {
     }
 }
 
-/// The CONNECT packet of `options`.
+/// Makes the CONNECT packet of `options`.
 pub(crate) fn connect(options: &ConnectOptions) -> BytesMut {
     let mut connect = Connect::new(options.client_id.as_str());
     connect.clean_session = options.clean_session;
@@ -263,22 +263,23 @@ pub(crate) fn connect(options: &ConnectOptions) -> BytesMut {
         .credentials
         .as_ref()
         .map(|credentials| Login::new(credentials.username(), credentials.password()));
-    // A buffer of its own: mqttbytes patches the flags at an offset from the buffer's start, not the packet's.
+    // The packet needs a buffer of its own: mqttbytes patches the flags at an offset from the start of the buffer, not of the
+    // packet.
     let mut packet = BytesMut::new();
     encoded(connect.write(&mut packet));
     packet
 }
 
-/// The lengths that a PUBLISH packet would have.
+/// The lengths of a PUBLISH packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PublishLength {
     remaining: usize,
-    /// Of the whole packet, in bytes.
+    /// The length of the whole packet, in bytes.
     pub(crate) packet: usize,
 }
 
 impl PublishLength {
-    /// `None` if the packet would be larger than MQTT allows (2.2.3).
+    /// Computes the lengths; `None` if the packet would be larger than MQTT allows (2.2.3).
     pub(crate) fn new(topic: &Topic, payload: usize, qos: Qos) -> Option<Self> {
         let packet_id = if qos == Qos::AtMostOnce { 0 } else { 2 };
         let remaining = (2 + topic.as_str().len() + packet_id).checked_add(payload)?;
@@ -294,10 +295,10 @@ impl PublishLength {
     }
 }
 
-/// Writes a PUBLISH packet up to where its payload begins (3.3); retain is 0.
+/// Writes a PUBLISH packet up to its payload (3.3); retain is 0.
 ///
-/// This is the one packet that mqttbytes does not write: it would copy the payload, and a large one goes out from where it
-/// lies. `packet_id` is ignored for QoS 0.
+/// This is the one packet that mqttbytes does not write, since it would copy the payload, and a large payload is sent without a
+/// copy. `packet_id` is ignored for QoS 0.
 pub(crate) fn publish_header(
     topic: &Topic,
     length: &PublishLength,
@@ -341,7 +342,8 @@ pub(crate) fn disconnect(output: &mut BytesMut) {
     encoded(v4::Disconnect.write(output));
 }
 
-/// mqttbytes' writers fail on a length above MQTT's alone, and what they write here is at most some 200 KB.
+/// Checks the result of a writer of mqttbytes. These fail only on a length that MQTT does not allow, and the packets that they
+/// write here have at most some 200 KB.
 fn encoded(result: Result<usize, Error>) {
     debug_assert!(result.is_ok());
 }
@@ -451,13 +453,13 @@ mod tests {
         assert!(Other(6).message().contains("(code 6)"));
     }
 
-    /// Only these first bytes can come from a broker to a publisher [MQTT-2.2.2-2]; mqttbytes looks at no flags.
+    /// Only these first bytes are valid from a broker to a publisher [MQTT-2.2.2-2]; mqttbytes does not check the flags.
     #[test]
     fn reserved_types_and_flags_are_refused() {
         let known = [0x20, 0x40, 0x50, 0x62, 0x70, 0x90, 0xb0, 0xd0, 0xe0];
         for first in 0..=u8::MAX {
             let publish = first >> 4 == 3 && first & 6 != 6;
-            // Refused at once, before a length is there.
+            // The packet is refused before its length has arrived.
             let result = decode_one(&[first], 100);
             if known.contains(&first) || publish {
                 assert_eq!(result, Ok(None), "{first:#x}");
@@ -488,7 +490,7 @@ mod tests {
         for bytes in [
             &[0x30, 0][..],
             &[0x30, 1, 0],
-            // The topic is longer than the packet, empty, no UTF-8, a wildcard, NUL.
+            // The topic is longer than the packet, empty, not UTF-8, a wildcard, NUL.
             &[0x30, 3, 0, 9, b't'],
             &[0x30, 2, 0, 0],
             &[0x30, 3, 0, 1, 0xff],
@@ -503,7 +505,7 @@ mod tests {
         }
     }
 
-    /// Cut anywhere, and however long, nothing is kept of it beyond its topic.
+    /// Nothing of a message is kept beyond its topic, wherever it is cut and however long it is.
     #[test]
     fn a_payload_is_discarded_as_it_comes() {
         let message = [
@@ -530,7 +532,7 @@ mod tests {
         }
     }
 
-    /// What binds the broker only, and leaves the meaning plain.
+    /// A broker may break rules that leave the meaning of its packet clear.
     #[test]
     fn what_a_broker_may_not_send_is_taken_where_it_is_plain() {
         let refused = Packet::Connack {
@@ -563,7 +565,7 @@ mod tests {
             (&[0x90, 3, 0, 1, 0], Packet::Suback),
         ];
         for (bytes, packet) in cases {
-            // And what follows is not lost.
+            // The packet behind it is not lost.
             let bytes = [bytes, &[0xd0, 0]].concat();
             assert_eq!(
                 decode_all(&bytes).unwrap(),
@@ -627,7 +629,7 @@ mod tests {
         }
     }
 
-    /// What we write ourselves is what mqttbytes would have written, at every length of the length.
+    /// Our own PUBLISH equals the one of mqttbytes, at every number of bytes that encode the length.
     #[test]
     fn publish_is_as_mqttbytes_writes_it() {
         let topic = Topic::new("a/b".into()).unwrap();

@@ -1,7 +1,7 @@
 use crate::text::{decimal, display_message};
 
-/// Why a message was refused before any of it was sent. But for [`Ended`](Self::Ended), which is told once, the session is as
-/// it was.
+/// The reason why a message was refused before any of it was sent. The session is unchanged, except by [`Ended`](Self::Ended),
+/// which is reported once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishError {
     /// The packet would exceed MQTT's largest remaining length, 268,435,455 bytes.
@@ -16,14 +16,14 @@ pub enum PublishError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Another message is in flight, or its end was not yet taken note of.
+    /// Another message is in flight, or its result was not polled.
     Busy,
-    /// The session has ended before, or its connection so that the next message is to tell; that one is told.
+    /// The session was ended before, or its connection failed between two messages; the next message reports that.
     Ended(Failure),
 }
 
 impl PublishError {
-    /// What is wrong and how to mend it.
+    /// The message for the user: the fault and its remedy.
     pub fn message(&self) -> String {
         match self {
             Self::TooLarge { payload } => [
@@ -50,17 +50,17 @@ impl PublishError {
     }
 }
 
-/// What is known of a message that failed.
+/// The delivery of a message that failed, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// The broker cannot have it: it was not sent in full, or the broker refused the connection.
+    /// The broker does not have it: it was not sent in full, or the broker refused the connection.
     NotDelivered,
-    /// It was sent in full, and the broker's word did not come.
+    /// It was sent in full, and the broker's acknowledgement did not come.
     Unknown,
 }
 
 impl Fate {
-    /// What stands at the end of an error's message.
+    /// The words at the end of an error's message.
     pub const fn message(self) -> &'static str {
         match self {
             Self::NotDelivered => "; the message was not delivered",
@@ -69,40 +69,40 @@ impl Fate {
     }
 }
 
-/// Why a connection ended, or was not made.
+/// The reason why a connection ended, or was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// There was none, for this reason.
+    /// The broker could not be reached, for this reason.
     Unreachable(String),
     /// The broker answered CONNECT with a refusal [MQTT-3.2.2-5].
     Refused(Refusal),
     /// The connection was closed or reset while this was awaited.
     Closed(Awaited),
-    /// The same, before CONNACK, when some of the message had left already.
+    /// The connection was closed or reset before CONNACK, after part of the message was sent.
     ClosedEarly {
-        /// Whether the port is the one for MQTT over TLS.
+        /// True if the port is the one for MQTT over TLS.
         is_tls_port: bool,
     },
     /// The connection was closed or reset before CONNACK, and the port is the one for MQTT over TLS.
     ClosedOnTlsPort,
-    /// The broker said DISCONNECT while this was awaited.
+    /// The broker sent DISCONNECT while this was awaited.
     Dismissed(Awaited),
-    /// The broker did not read what had left before its CONNACK.
+    /// The broker did not process what was sent before its CONNACK.
     LostEarly,
-    /// This did not come in time.
+    /// This did not happen in time.
     TimedOut(Awaited),
-    /// This did not come in time, after some of the message had left before CONNACK.
+    /// This did not happen in time, after part of the message was sent before CONNACK.
     TimedOutEarly(Awaited),
     /// The broker broke the protocol, and so the connection was closed [MQTT-4.8.0-1].
     Violation(Violation),
-    /// The broker has forgotten a session that it was to keep, with a QoS 2 message half way [MQTT-3.2.2-3].
+    /// The broker has forgotten a session that it should keep, while a QoS 2 message was unfinished [MQTT-3.2.2-3].
     SessionLost,
-    /// We said DISCONNECT.
+    /// The session was ended by [`disconnect`](crate::Session::disconnect).
     Disconnected,
 }
 
 impl Failure {
-    /// What happened.
+    /// The message for the user, without the fate of the message.
     pub fn message(&self) -> String {
         match self {
             Self::Unreachable(reason) => reason.clone(),
@@ -175,16 +175,16 @@ impl Failure {
     }
 }
 
-/// What a session was waiting for.
+/// The step that a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
     /// The next message to publish: nothing is in flight.
     Publish,
     /// The broker's answer to CONNECT.
     Connack,
-    /// That the transport takes the rest of a packet.
+    /// The transport taking the rest of a packet.
     Transmission,
-    /// The broker's answer to the ping behind the first QoS 0 message.
+    /// The broker's answer to a PINGREQ.
     Pingresp,
     /// The broker's answer to a QoS 1 message.
     Puback,
@@ -195,7 +195,7 @@ pub enum Awaited {
 }
 
 impl Awaited {
-    /// What it is, as it stands in a message.
+    /// The name of the step in a message for the user.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Publish => "next message",
@@ -222,7 +222,7 @@ pub enum Refusal {
     BadCredentials,
     /// 5: the client may not connect.
     NotAuthorized,
-    /// A code that MQTT 3.1.1 does not have.
+    /// A code that MQTT 3.1.1 does not define.
     Other(u8),
 }
 
@@ -248,35 +248,36 @@ impl Refusal {
     }
 }
 
-/// What a broker sent that MQTT 3.1.1 forbids, or that is more than we take.
+/// A packet that MQTT 3.1.1 forbids the broker to send, or that exceeds a limit of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// A first byte that no packet to a client has: a reserved type, a client's packet, or reserved flags [MQTT-2.2.2-2].
+    /// A first byte with which no packet to a publisher begins: a reserved type, a client's packet, or reserved flags
+    /// [MQTT-2.2.2-2].
     FirstByte(u8),
     /// A remaining length that its kind of packet cannot have, or one of more than four bytes (2.2.3).
     Length,
     /// A packet larger than `max_incoming_packet_size_bytes`.
     TooLarge(usize),
-    /// A packet that cannot come in this state, such as a second CONNACK, or anything before the first [MQTT-3.2.0-1].
+    /// A packet that is not allowed in this state, such as a second CONNACK, or anything before the first one [MQTT-3.2.0-1].
     Unexpected(&'static str),
-    /// An acknowledgement of the packet id 0, which no message has [MQTT-2.3.1-1].
+    /// An acknowledgement with the packet id 0, which no message has [MQTT-2.3.1-1].
     NoPacketId(&'static str),
-    /// PUBACK for a message of QoS 2.
+    /// A PUBACK for a QoS 2 message.
     NoQos2,
-    /// An acknowledgement that says, in MQTT 5's way, that the broker did not take the message.
+    /// An acknowledgement with a reason code of MQTT 5 by which the broker rejects the message.
     ReasonCode(&'static str, u8),
-    /// In place of CONNACK, the first bytes of another protocol.
+    /// The first bytes of another protocol in place of CONNACK.
     Protocol(Protocol),
-    /// Messages without end, and no acknowledgement of them taken.
+    /// An endless stream of messages whose acknowledgements the broker does not read.
     Flood,
     /// Content that cannot be decoded, such as a topic that is not UTF-8 [MQTT-1.5.3-1].
     Malformed(&'static str),
 }
 
-/// What a server speaks that does not answer CONNECT in MQTT, as its first bytes tell.
+/// The protocol of a server that does not answer CONNECT in MQTT, recognised by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// An alert or a handshake of TLS.
+    /// A TLS alert or handshake.
     Tls,
     /// `HTTP/…`
     Http,
@@ -287,7 +288,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The protocol of which `bytes` are the first, if that can be told.
+    /// Recognises the protocol that begins with `bytes`.
     pub(crate) fn guess(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0x15 | 0x16, 3, ..] => Self::Tls,
@@ -308,14 +309,14 @@ impl Protocol {
     }
 }
 
-/// `byte` as `0x2f`.
+/// Formats `byte` as in `0x2f`.
 fn hex(byte: u8) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
     String::from_iter(['0', 'x', digit(byte >> 4), digit(byte & 0xf)])
 }
 
 impl Violation {
-    /// What was wrong.
+    /// The message for the user.
     pub fn message(self) -> String {
         let number = |number: usize| decimal(number as u64);
         match self {

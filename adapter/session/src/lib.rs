@@ -1,15 +1,15 @@
 //! An MQTT 3.1.1 publisher without I/O.
 //!
-//! [`Session`] is the protocol: a state machine that owns no socket and reads no clock. Bytes and the time go in, bytes
-//! and events come out, so that every path of the protocol is a plain test on virtual time, a fuzzer drives it directly,
-//! and any transport can carry it. Around it stand the checked values that it takes: [`Address`], [`ConnectOptions`],
-//! [`Topic`]. A value of one of these types has been checked, so nothing behind it checks again.
+//! [`Session`] is the protocol: a state machine that owns no socket and reads no clock. Bytes and the time go in, bytes and
+//! events come out. So every path of the protocol is a plain test on virtual time, a fuzzer drives it directly, and any
+//! transport can carry it. It takes checked values: [`Address`], [`ConnectOptions`], [`Topic`]. A value of one of these types
+//! was checked when it was made, and is not checked again.
 //!
 //! Numbers in square brackets, such as [MQTT-3.1.2-24], name the statements of the standard, *MQTT Version 3.1.1*
 //! (OASIS, 2014).
 //!
-//! This crate is part of the adapter, whose bytes are counted: messages are joined from strings (`message()`) and not
-//! formatted, since `core::fmt` alone would weigh more than the protocol. `Display` is there for those who want it.
+//! This crate is part of the adapter, whose size counts: messages are concatenated from strings (`message()`) and not
+//! formatted, since `core::fmt` alone would be larger than the protocol. `Display` is for other users of the crate.
 
 mod codec;
 mod error;

@@ -5,39 +5,39 @@ use crate::{
     text::{display_message, is_risky},
 };
 
-/// What a [`Session`](crate::Session) says in its CONNECT packet, and the limits that it keeps.
+/// The contents of a [`Session`](crate::Session)'s CONNECT packet, and the limits that the session observes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// Who we are to the broker [MQTT-3.1.3-2].
+    /// The client id [MQTT-3.1.3-2].
     pub client_id: String,
-    /// Whether the broker forgets us with the connection [MQTT-3.1.2-6].
+    /// True if the broker must forget the session when the connection ends [MQTT-3.1.2-6].
     pub clean_session: bool,
-    /// The longest silence between two of our packets, in seconds [MQTT-3.1.2-23]; 0 means no limit.
+    /// The longest time between two packets that we send, in seconds [MQTT-3.1.2-23]; 0 means no limit.
     pub keep_alive: u16,
-    /// User name and password, if any.
+    /// The user name and password, if there are any.
     pub credentials: Option<Credentials>,
-    /// The packet id in front of the first one. Where the broker keeps a session, ids of connections that are gone may be in
-    /// use [MQTT-2.3.1-2], so that it should be a random one then.
+    /// The packet id before the first one that is used. Where the broker keeps the session, it should be random: ids of earlier
+    /// connections may still be in use [MQTT-2.3.1-2].
     pub last_packet_id: u16,
-    /// How long a new connection may take that a publish needs.
+    /// The time in which a new connection must be made.
     pub connect_timeout: Duration,
-    /// How long a publish may take, but for a second more for each 64 KiB of its payload.
+    /// The time in which a message must be published, plus a second for each 64 KiB of its payload.
     pub ack_timeout: Duration,
-    /// What is known of the broker.
+    /// The known behaviour of the broker.
     pub habits: Habits,
-    /// Whether the port is the one for MQTT over TLS.
+    /// True if the port is the one for MQTT over TLS.
     pub is_tls_port: bool,
-    /// The largest packet, without its fixed header, that the broker may send, in bytes.
+    /// The largest packet that the broker may send, without its fixed header, in bytes.
     pub max_incoming_packet_size: usize,
-    /// The largest packet, all of it, that a publish may make, in bytes.
+    /// The largest packet that a message may make, with its fixed header, in bytes.
     pub max_outgoing_packet_size: usize,
 }
 
 impl ConnectOptions {
-    /// The options that `address` gives, with the rest of what `open` takes.
+    /// Creates the options from `address` and the other arguments of `open`.
     ///
-    /// `client_id` is used where the address has none, and `random` where the broker keeps the session. `keep_alive_secs`
-    /// above 65,535 is 65,535, the most that MQTT can say.
+    /// `client_id` is called if the address has none, and `random` if the broker keeps the session. A `keep_alive_secs` above
+    /// 65,535 becomes 65,535, the most that MQTT can express.
     pub fn new(
         address: &Address,
         client_id: impl FnOnce() -> String,
@@ -72,7 +72,7 @@ impl ConnectOptions {
     }
 }
 
-/// A user name, and a password unless it is empty.
+/// A user name and an optional password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     username: String,
@@ -84,7 +84,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// If there is a password but no user name [MQTT-3.1.2-22], or one of them does not fit MQTT.
+    /// Fails if there is a password but no user name [MQTT-3.1.2-22], or if MQTT cannot carry one of them.
     pub fn new(username: String, password: String) -> Result<Option<Self>, CredentialsError> {
         if username.is_empty() {
             return if password.is_empty() {
@@ -113,19 +113,20 @@ impl Credentials {
     }
 }
 
-/// Why a user name and a password cannot be sent.
+/// The reason why a user name and a password cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsError {
     /// There is a password but no user name [MQTT-3.1.2-22].
     NoUsername,
     /// One of them has more than 65,535 bytes [MQTT-1.5.3].
     TooLong,
-    /// The user name contains a control character, U+0000 [MQTT-1.5.3-2] or another, or a non-character: brokers may close for it (1.5.3).
+    /// The user name contains a control character, U+0000 [MQTT-1.5.3-2] or another, or a non-character: brokers may close the
+    /// connection because of it (1.5.3).
     Control,
 }
 
 impl CredentialsError {
-    /// What is wrong and how to mend it.
+    /// The message for the user: the fault and its remedy.
     pub fn message(&self) -> String {
         match self {
             Self::NoUsername => {
@@ -186,7 +187,7 @@ mod tests {
         }
     }
 
-    /// An earlier connection may have left a message half way there, under an id of its own.
+    /// An earlier connection may have left an unfinished message in the broker, under one of its packet ids.
     #[test]
     fn packet_ids_of_a_kept_session_begin_anywhere() {
         for (query, expected) in [("", 0), ("?client_id=a&clean_session=false", 7)] {

@@ -1,43 +1,43 @@
 use bytes::{Buf, Bytes, BytesMut};
 
-/// What is to be sent: packets in order, of which one at most is a PUBLISH whose payload is not copied.
+/// The bytes to send: packets in order, at most one of which is a PUBLISH whose payload is not copied.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    /// Goes first: control packets, and the beginning of a PUBLISH.
+    /// Sent first: control packets, and the beginning of a PUBLISH.
     head: BytesMut,
-    /// Then the rest of that PUBLISH's payload.
+    /// Sent second: the rest of that PUBLISH's payload.
     body: Bytes,
-    /// Then what was to be said meanwhile. Empty unless there is a body.
+    /// Sent last: the control packets that were added behind the payload. Empty unless there is a body.
     tail: BytesMut,
-    /// How many bytes have been taken in all.
+    /// The number of bytes taken so far.
     taken: u64,
 }
 
-/// A train of packets up to this size goes out in one write: WASI has no TCP_NODELAY, so a packet in two writes waits for
-/// the acknowledgement of its first half. Above it, copying costs more than a write, and the train fills segments anyway. A
-/// payload of 64 KiB and what goes before it are within.
+/// The largest number of bytes that are copied together so that they leave in one write. WASI has no TCP_NODELAY, so a packet
+/// split over two writes waits for the acknowledgement of its first half. Above this size, copying costs more than a write, and
+/// the bytes fill segments anyway. A payload of 64 KiB and the packets in front of it fit.
 const TRAIN: usize = 65 * 1024;
 
-/// The length of the control packets that follow others.
+/// The length of the longest control packet that may follow another packet.
 const CONTROL: usize = 4;
 
 impl Output {
-    /// How many bytes have been taken since the beginning.
+    /// The number of bytes taken so far.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// How many will have been taken once nothing is left: where the packet that was added last ends.
+    /// The number of bytes taken once nothing is left: the offset at which the last packet ends.
     pub(crate) fn end(&self) -> u64 {
         self.taken + (self.head.len() + self.body.len() + self.tail.len()) as u64
     }
 
-    /// Whether all was taken.
+    /// True if everything was taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.pending().is_empty()
     }
 
-    /// Where to write a control packet.
+    /// The buffer to append a control packet to.
     pub(crate) fn control(&mut self) -> &mut BytesMut {
         if self.body.is_empty() {
             &mut self.head
@@ -46,7 +46,7 @@ impl Output {
         }
     }
 
-    /// Makes room for a PUBLISH of this length, as far as it leaves in one write, and for a control packet behind it.
+    /// Reserves memory for the part of a PUBLISH of this length that leaves in one write, and for a control packet behind it.
     pub(crate) fn reserve(&mut self, length: usize) {
         self.head.reserve(length.min(TRAIN) + CONTROL);
     }
@@ -55,7 +55,7 @@ impl Output {
     pub(crate) fn payload(&mut self, payload: &Bytes) {
         let room = TRAIN.saturating_sub(self.head.len()).min(payload.len());
         self.head.extend_from_slice(&payload[..room]);
-        // To share it takes an allocation.
+        // Sharing the payload takes an allocation, so it happens only if something is left.
         if room < payload.len() {
             self.body = payload.slice(room..);
         }

@@ -17,49 +17,50 @@ use publication::Publication;
 /// The quality of service of a message [MQTT-4.3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Qos {
-    /// Sent, and no more is known.
+    /// Sent without an acknowledgement: the broker may or may not receive it.
     AtMostOnce = 0,
-    /// Acknowledged, and delivered twice at times.
+    /// Acknowledged by PUBACK, and sometimes delivered twice.
     AtLeastOnce = 1,
-    /// Acknowledged in four steps, and delivered once.
+    /// Acknowledged by PUBREC and PUBCOMP, and delivered once.
     ExactlyOnce = 2,
 }
 
-/// What was found out of a broker. It holds for all its connections, and for other sessions with it.
+/// A broker's observed behaviour. It applies to all connections to that broker, and to other sessions with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
-    /// Whether it takes what is sent before its CONNACK.
+    /// Its treatment of packets that arrive before it has sent CONNACK.
     pub early: Early,
-    /// Whether it answers PINGREQ [MQTT-3.12.4-1]; some bridges and small brokers do not.
+    /// Its treatment of PINGREQ [MQTT-3.12.4-1], which some bridges and small brokers do not answer.
     pub pings: Pings,
-    /// Whether it takes a PUBREL of a packet id that is not in use [MQTT-4.3.3-2]; some brokers close on it (rumqttd 0.20 does).
+    /// True if it accepts a PUBREL for a packet id that is not in use [MQTT-4.3.3-2]. Some brokers close the connection instead
+    /// (rumqttd 0.20 does).
     pub frees_ids: bool,
 }
 
-/// Whether a broker takes what a client sends before CONNACK, as it may (3.1.4, non-normative comment).
+/// A broker's treatment of packets that a client sends before CONNACK, as the standard allows (3.1.4, non-normative comment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Early {
-    /// Nobody has tried; so it is tried.
+    /// Not tried yet, so the next message tries it.
     Unknown,
-    /// It has answered a message that was sent so.
+    /// The broker has answered a message that was sent before CONNACK.
     Taken,
-    /// It has not, or somebody says so: nothing is sent before CONNACK.
+    /// The broker has not answered such a message, or the address forbids sending one: nothing is sent before CONNACK.
     Refused,
 }
 
-/// Whether a broker answers pings.
+/// A broker's treatment of PINGREQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pings {
-    /// No ping has had its time yet.
+    /// No PINGREQ has been answered, and none has gone unanswered for its whole time.
     Unknown,
-    /// It has answered one; so no answer means that the connection is dead.
+    /// The broker has answered a PINGREQ, so a missing answer means that the connection is dead.
     Answered,
-    /// It has not answered one in time, on a connection that it had accepted; so it is not asked.
+    /// The broker has left a PINGREQ unanswered on a connection that it had accepted, so no message depends on one any more.
     Ignored,
 }
 
 impl Default for Habits {
-    /// What a broker is taken for that nothing is known of.
+    /// The assumption about a broker of which nothing is known.
     fn default() -> Self {
         Self {
             early: Early::Unknown,
@@ -69,109 +70,117 @@ impl Default for Habits {
     }
 }
 
-/// How many bytes of answers we keep for a broker that sends messages but takes nothing.
+/// The most bytes of acknowledgements that are kept for a broker that sends messages but does not read.
 const MAX_UNSENT_REPLIES: u64 = 64 * 1024;
 
-/// The pause before a message that was on its way is tried on a new connection: this and a random part below the next, in
-/// milliseconds.
+/// The shortest pause before a message is sent again on a new connection, in milliseconds.
 const PAUSE_MILLIS: u64 = 10;
+
+/// The random part that is added to [`PAUSE_MILLIS`], in milliseconds: less than this.
 const RANDOM_PAUSE_MILLIS: u64 = 90;
 
-/// The longest pause, where one connection after the other is lost or refused.
+/// The longest pause between two attempts. Each pause is twice the one before.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that was idle for longer is asked for a sign of life before a message is sent on it: it may have died without
-/// a word, as behind a router that has forgotten it. One that only we have used is asked behind a QoS 0 message.
+/// The longest time for which a connection counts as alive although nothing has arrived on it. After it, a message is preceded
+/// by a PINGREQ if nothing was sent either, and a QoS 0 message is otherwise followed by one: the connection may have died
+/// unnoticed, for example behind a router that has forgotten it.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The wait for that sign, and for a broker to take a DISCONNECT: the first of these, and the round trip as often as the second
-/// says, for the network may have slowed down.
+/// The time in which a broker must answer a PINGREQ, to which [`ROUND_TRIPS`] round trips are added.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// The time in which a broker must take a DISCONNECT, to which [`ROUND_TRIPS`] round trips are added.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-/// The same for the answer to a PUBREL, once the ping behind it was answered.
+/// The time in which a broker that has answered a PINGREQ must answer the PUBREL in front of it, to which [`ROUND_TRIPS`] round
+/// trips are added.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// The number of round trips that is added to [`ANSWER`], [`FAREWELL`] and [`GRACE`], since the network may have slowed down.
 const ROUND_TRIPS: u32 = 4;
 
-/// The longest farewell.
+/// The longest time that [`Session::farewell`] gives.
 const MAX_FAREWELL: Duration = Duration::from_secs(2);
 
-/// How many messages in doubt we remember. Who goes on after so many errors has other troubles, and some packet id must be
-/// left.
+/// The most messages in doubt that are remembered. The limit bounds the memory that they take, and leaves packet ids for new
+/// messages.
 const MAX_GIVEN_UP: usize = 1024;
 
-/// What is to be told or done; see [`Session::poll`].
+/// A result to report, or an action to take; see [`Session::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The promise of the message's QoS is kept. QoS 0: the transport has flushed the message, and no answer is on its way to
-    /// us; or, where the broker may close the connection or speak unasked, the broker has read it, for it has answered a
-    /// PINGREQ that left behind it. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
+    /// The message is published as its QoS promises. QoS 0: the transport has flushed the message, and no answer from the
+    /// broker is outstanding; or, where the broker may close the connection or send unasked, it has answered a PINGREQ that was
+    /// sent behind the message, and so has read it. QoS 1: PUBACK came. QoS 2: PUBCOMP came.
     Published,
-    /// The promise is broken, or not known to be kept; and the connection, if there was one, is to be closed.
+    /// The message was not published, or is not known to be. The connection, if there is one, must be closed.
     Failed(Failure, Fate),
-    /// The connection, if there was one, is to be closed and another one made, by this time at the latest. Then
-    /// [`connected`](Session::connected) or [`unreachable`](Session::unreachable) is to be called.
+    /// The connection, if there is one, must be closed and another one made, at the latest by this time. Then
+    /// [`connected`](Session::connected) or [`unreachable`](Session::unreachable) must be called.
     Connect(Instant),
 }
 
 /// The session of an MQTT 3.1.1 publisher, without I/O.
 ///
-/// As in the standard a session may outlive its network connection: a message whose connection is lost is sent again on
-/// the next, as far as its QoS allows it (4.3, 4.4).
+/// As in the standard, a session may outlive its network connection: a message whose connection is lost is sent again on the
+/// next one, as far as its QoS allows (4.3, 4.4).
 ///
-/// It owns no socket and reads no clock. There are four kinds of methods:
+/// It owns no socket and reads no clock. It has four kinds of methods:
 ///
 /// - commands: [`publish`](Self::publish), [`disconnect`](Self::disconnect);
-/// - what came in: [`connected`](Self::connected), [`unreachable`](Self::unreachable), [`receive`](Self::receive),
+/// - inputs: [`connected`](Self::connected), [`unreachable`](Self::unreachable), [`receive`](Self::receive),
 ///   [`transmitted`](Self::transmitted), [`flushed`](Self::flushed), [`closed`](Self::closed),
 ///   [`handle_timeout`](Self::handle_timeout);
-/// - what must go out: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
+/// - outputs: [`transmit`](Self::transmit), [`poll`](Self::poll), [`timeout`](Self::timeout);
 /// - getters: [`is_connected`](Self::is_connected), [`awaits_flush`](Self::awaits_flush), [`farewell`](Self::farewell).
 ///
-/// Whoever drives it calls what must go out after each command and each input.
+/// The driver calls the outputs after each command and each input.
 ///
-/// CONNECT waits for the first message of a connection and leaves in front of it, in the same bytes: MQTT lets a client send
-/// before the broker's CONNACK has come (3.1.4, non-normative comment), and that saves a round trip. So a refusal by the
-/// broker is the first message's failure.
+/// CONNECT waits for the first message of a connection and is sent in front of it, in the same bytes. MQTT lets a client send
+/// before the broker's CONNACK has come (3.1.4, non-normative comment), which saves a round trip. A refusal by the broker is
+/// therefore reported as the first message's failure.
 ///
-/// A transport that is closed while an answer of the broker is unread or on its way resets the connection, and the broker loses
-/// what it has not read by then. An answer shows that all in front of its question was read; so what is in danger is a QoS 0
-/// message behind a question that has no answer yet. Hence: *a QoS 0 message is not reported as published while an answer is
-/// outstanding.* The app may end without another word at any time.
+/// Closing a transport while an answer of the broker is unread or on its way resets the connection, and the broker then loses
+/// everything that it has not read yet. An answer shows that the broker has read everything in front of the packet that it
+/// answers; only a QoS 0 message behind a packet that is not answered yet is in danger. Hence: *a QoS 0 message is not reported
+/// as published while an answer is outstanding.* The app may end at any time without closing the session.
 #[derive(Debug)]
 pub struct Session {
     options: ConnectOptions,
     phase: Phase,
     output: Output,
-    /// How many bytes of the output the transport has flushed.
+    /// The number of bytes of the output that the transport has flushed.
     flushed: u64,
     input: Input,
     publication: Option<Publication>,
     event: Option<Event>,
     last_packet_id: u16,
-    /// The messages of the kept session that ended in doubt.
+    /// The messages of a session that the broker keeps whose fate is unknown.
     given_up: Vec<GivenUp>,
-    /// When bytes were sent last; keep alive counts from here [MQTT-3.1.2-23].
+    /// The time at which bytes were last sent; keep alive counts from here [MQTT-3.1.2-23].
     last_sent: Instant,
-    /// When bytes were received last.
+    /// The time at which bytes were last received.
     last_received: Instant,
-    /// How many PINGREQs this connection has had, and how many of them were answered: in their order.
+    /// The number of PINGREQs queued on this connection.
     pings: u32,
+    /// The number of them that the broker has answered; PINGRESPs answer PINGREQs in order.
     pongs: u32,
-    /// Whether the broker has said something on this connection that we did not ask for, and so may do it again.
+    /// True if the broker has sent something on this connection that was not asked for, and so may do it again.
     is_talkative: bool,
-    /// The packet id of the last QoS 2 message of a kept session on this connection: its PUBCOMP shows that it is free.
+    /// The packet id of the last QoS 2 message on this connection, in a session that the broker keeps. Its PUBCOMP showed that
+    /// the id is free.
     free_id: Option<u16>,
-    /// Whether a message was published on this connection.
+    /// True if a message was published on this connection.
     has_published: bool,
-    /// Whether nothing more is to be sent on this connection, which has a question that will have no answer.
-    is_spent: bool,
+    /// True if the next message needs a new connection, because a PINGREQ on this one may be answered late or never.
+    must_be_replaced: bool,
     habits: Habits,
-    /// Whether the broker has answered a PUBREL that was to free a packet id.
+    /// True if the broker has answered a PUBREL that was sent to free a packet id.
     has_freed: bool,
-    /// Whether a broker has accepted us before.
+    /// True once a broker has accepted this session.
     was_accepted: bool,
-    /// The time from CONNECT to CONNACK, of the last connection that had both.
+    /// The time between CONNECT and CONNACK on the last connection that had both.
     round_trip: Duration,
 }
 
@@ -179,46 +188,45 @@ pub struct Session {
 enum Phase {
     /// There is no connection.
     Offline,
-    /// There is none, and this one's failure is for the next message to tell.
+    /// There is no connection, and the next message reports the failure of the last one.
     Broken(Failure),
-    /// The message in flight has lost its connection so, and pauses before the next.
-    Pausing {
-        until: Instant,
-        loss: Failure,
-    },
-    /// There is a connection, and CONNECT waits for a message.
+    /// The message in flight has lost its connection, and pauses before the next one is made.
+    Pausing { until: Instant, loss: Failure },
+    /// There is a connection, and CONNECT waits for the first message.
     Fresh,
-    /// CONNECT, which ends at this byte of the output, is on its way or in the broker's hands.
+    /// CONNECT is queued or sent, and CONNACK has not come.
     Connecting {
+        /// The offset in the output at which CONNECT ends.
         end: u64,
-        /// When the transport took all of it.
+        /// The time at which the transport took the last byte of CONNECT.
         sent: Option<Instant>,
     },
+    /// The broker has accepted the connection.
     Connected,
-    /// We said DISCONNECT, or would have.
+    /// The session was ended by DISCONNECT, which is left out where no CONNECT was sent.
     Disconnected,
 }
 
-/// A PINGREQ that a message awaits the answer of.
+/// A PINGREQ whose answer a message awaits.
 #[derive(Clone, Copy, Debug)]
 struct Question {
-    /// Counted from 1, on its connection.
+    /// Its number among the PINGREQs of its connection, counted from 1.
     number: u32,
-    /// The place in the output where it ends.
+    /// The offset in the output at which it ends.
     end: u64,
 }
 
-/// A message that the app was told to be in doubt, in a session that the broker keeps. Its packet id stays in use
-/// [MQTT-2.3.1-2]: a broker may take a new message of QoS 2 and the same id for the old one, and drop it.
+/// A message that was reported to the app as in doubt, in a session that the broker keeps. Its packet id stays in use
+/// [MQTT-2.3.1-2]: a broker may take a new QoS 2 message with the same id for the old one, and drop it.
 #[derive(Debug)]
 struct GivenUp {
     packet_id: u16,
-    /// The broker's next answer.
+    /// The acknowledgement that the broker sends next.
     ack: Ack,
 }
 
 impl Session {
-    /// A session that has no connection yet.
+    /// Creates a session that has no connection yet.
     pub fn new(options: ConnectOptions) -> Self {
         Self {
             last_packet_id: options.last_packet_id,
@@ -236,7 +244,7 @@ impl Session {
             is_talkative: false,
             free_id: None,
             has_published: false,
-            is_spent: false,
+            must_be_replaced: false,
             habits: options.habits,
             has_freed: false,
             was_accepted: false,
@@ -245,16 +253,17 @@ impl Session {
         }
     }
 
-    /// Begins to publish a message, which [`poll`](Self::poll) reports the end of. Only one may be in flight at a time.
+    /// Begins to publish a message, the result of which [`poll`](Self::poll) reports. Only one message may be in flight at a
+    /// time.
     ///
-    /// It ends within [`ack_timeout`](ConnectOptions::ack_timeout), and a second more for each 64 KiB of the payload. If
-    /// there is no connection, or one idle for longer than its keep alive [MQTT-3.1.2-23], which the broker may be about to
-    /// close [MQTT-3.1.2-24], a new one is asked for.
+    /// The result comes within [`ack_timeout`](ConnectOptions::ack_timeout), and a second more for each 64 KiB of the payload.
+    /// A new connection is requested if there is none, or if the connection has been idle for longer than its keep alive
+    /// [MQTT-3.1.2-23], after which the broker may close it [MQTT-3.1.2-24].
     ///
     /// # Errors
     ///
-    /// If the packet would be too large, another message is in flight or its end was not polled, or the session was ended or
-    /// broken before. Nothing was sent then.
+    /// Fails if the packet would be too large, if another message is in flight or its result was not polled, or if the session
+    /// was ended or had failed before. In each case nothing was sent.
     pub fn publish(
         &mut self,
         topic: Topic,
@@ -279,16 +288,18 @@ impl Session {
             Phase::Disconnected => return Err(PublishError::Ended(Failure::Disconnected)),
             Phase::Broken(failure) => {
                 let error = PublishError::Ended(failure.clone());
-                // Told once: the next message tries its luck on a new connection.
+                // Reported once: the next message tries a new connection.
                 self.phase = Phase::Offline;
                 return Err(error);
             }
-            Phase::Connected if self.is_spent || self.is_stale(now) => self.leave(Phase::Offline),
+            Phase::Connected if self.must_be_replaced || self.is_stale(now) => {
+                self.leave(Phase::Offline)
+            }
             _ => {}
         }
         let is_silent = now > self.last_received + SILENCE;
         let is_idle = is_silent && now > self.last_sent + SILENCE;
-        // Before CONNECT, and of a broker that answers no pings, there is no asking.
+        // No PINGREQ can be used before CONNECT, nor with a broker that answers none.
         let cannot_ask = match self.phase {
             Phase::Fresh => true,
             Phase::Connected => self.habits.pings == Pings::Ignored,
@@ -318,8 +329,8 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the session: DISCONNECT is to be transmitted, if there is a connection for the broker to end [MQTT-3.14.4-2]. A
-    /// message in flight is given up. If some of it has not left, that never leaves, and DISCONNECT neither.
+    /// Ends the session: queues DISCONNECT, if there is a connection for the broker to end [MQTT-3.14.4-2], and gives up a
+    /// message in flight. If part of that message was not sent, neither the rest of it nor DISCONNECT is sent.
     pub fn disconnect(&mut self) {
         if let Some(publication) = self.publication.take() {
             let fate = publication.fate(&Failure::Disconnected);
@@ -336,8 +347,8 @@ impl Session {
         self.phase = Phase::Disconnected;
     }
 
-    /// The transport has made a connection. An earlier one must have been [closed](Self::closed) before, or given up by the
-    /// session, and [`poll`](Self::poll) have no more to say.
+    /// Records that the transport has made a connection. An earlier one must have been [closed](Self::closed) before, or given
+    /// up by the session, and [`poll`](Self::poll) must have returned `None`.
     pub fn connected(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Disconnected) {
             return;
@@ -349,8 +360,9 @@ impl Session {
         }
     }
 
-    /// The transport could not make a connection, for this reason. `is_final` is whether another attempt would fail as well;
-    /// otherwise the broker may be starting anew, and the message in flight waits for it. `random` spreads those who wait.
+    /// Records that the transport could not make a connection, for this reason. `is_final` is true if another attempt would
+    /// fail as well; otherwise the broker may be restarting, and the message in flight waits for it. `random` spreads the
+    /// attempts of clients that wait at the same time.
     pub fn unreachable(
         &mut self,
         reason: String,
@@ -366,7 +378,7 @@ impl Session {
         }
     }
 
-    /// Takes in bytes from the broker. `random` is as that of [`closed`](Self::closed), for a broker that says that it will.
+    /// Processes bytes from the broker. `random` is as in [`closed`](Self::closed): the bytes may contain a DISCONNECT.
     pub fn receive(&mut self, bytes: &[u8], now: Instant, random: impl FnOnce() -> u64) {
         if !self.is_connected() || bytes.is_empty() {
             return;
@@ -396,7 +408,7 @@ impl Session {
         };
         match result {
             Ok(()) => {
-                // Whatever it was, it is a sign of life.
+                // Any packet shows that the connection is alive.
                 if let Some(publication) = &mut self.publication
                     && publication.sign_of_life.take().is_some()
                 {
@@ -408,7 +420,7 @@ impl Session {
         }
     }
 
-    /// The transport has taken the first `count` bytes of what [`transmit`](Self::transmit) gave.
+    /// Records that the transport has taken the first `count` bytes of [`transmit`](Self::transmit).
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.output.advance(count);
         self.last_sent = now;
@@ -427,14 +439,14 @@ impl Session {
         }
     }
 
-    /// The transport has handed over all that it took, so that nothing is lost if it is closed now.
+    /// Records that the transport has handed over every byte that it took, so that closing it now loses none of them.
     pub fn flushed(&mut self) {
         self.flushed = self.output.taken();
         self.complete();
     }
 
-    /// The transport was closed or reset, and all that it received was given to [`receive`](Self::receive) before. `random`
-    /// spreads those who lose their connections together.
+    /// Records that the transport was closed or reset, after everything that it received was given to
+    /// [`receive`](Self::receive). `random` spreads the attempts of clients that lose their connections together.
     pub fn closed(&mut self, now: Instant, random: impl FnOnce() -> u64) {
         if !self.is_connected() {
             return;
@@ -449,12 +461,12 @@ impl Session {
         self.lose(loss, now, random);
     }
 
-    /// Goes on without the connection, which is lost.
+    /// Handles the loss of the connection: resends the message in flight on another one, if it may, or fails it.
     fn lose(&mut self, loss: Failure, now: Instant, random: impl FnOnce() -> u64) {
         let kept = !self.options.clean_session;
         let timeout = self.options.connect_timeout;
         let is_accepted = matches!(self.phase, Phase::Connected);
-        // The next connection waits for CONNACK, and takes the pause as every other.
+        // The next connection waits for CONNACK, and is made after the same pause as any other.
         if self.has_tried_early() && !is_accepted {
             self.habits.early = Early::Refused;
         }
@@ -462,14 +474,15 @@ impl Session {
             None => self.leave(Phase::Offline),
             Some(publication) if publication.sign_of_life.is_some() => self.replace(now),
             Some(publication) if publication.may_be_sent_again(kept) => {
-                // Some brokers close the connection on a wrong password and the like. So one that never accepted us has no
-                // longer than a connection may take.
+                // Some brokers close the connection because of a wrong password and the like. So attempts end after the time of
+                // one connection, unless a broker has accepted this session before.
                 let first = *publication.first_loss.get_or_insert(now);
                 if !self.was_accepted && now >= first + timeout {
                     return self.fail(loss);
                 }
                 publication.lost(is_accepted);
-                // Once may be by chance; twice in a row is not, unless it has freed one before.
+                // One loss under a PUBREL may be chance. Two in a row are not, unless the broker has answered such a PUBREL
+                // before.
                 self.habits.frees_ids &= publication.refusals < 2 || self.has_freed;
                 self.leave(Phase::Offline);
                 self.pause(loss, now, random);
@@ -478,13 +491,13 @@ impl Session {
         }
     }
 
-    /// Whether something of the message in flight left before CONNACK, and nobody knows whether the broker takes that.
+    /// True if part of the message in flight was sent before CONNACK, and it is unknown whether the broker accepts that.
     fn has_tried_early(&self) -> bool {
         let publication = self.publication.as_ref();
         self.habits.early == Early::Unknown && publication.is_some_and(|it| it.has_left_early)
     }
 
-    /// Has the connection, which is dead, replaced at once for the message that found it so.
+    /// Replaces the connection, which is dead, at once, for the message that found it dead.
     fn replace(&mut self, now: Instant) {
         if let Some(publication) = &mut self.publication {
             publication.sign_of_life = None;
@@ -494,7 +507,8 @@ impl Session {
         self.event = Some(Event::Connect(self.connect_deadline(now)));
     }
 
-    /// Has the message in flight wait for its next connection, each time longer, or gives it up if that would take too long.
+    /// Makes the message in flight wait for its next connection, each time for longer, or fails it if that would exceed its
+    /// deadline.
     fn pause(&mut self, loss: Failure, now: Instant, random: impl FnOnce() -> u64) {
         let Some(publication) = &mut self.publication else {
             return self.fail(loss);
@@ -512,8 +526,8 @@ impl Session {
         }
     }
 
-    /// It is `now`, which [`timeout`](Self::timeout) said to wait for; earlier does no harm. `random` is as that of
-    /// [`closed`](Self::closed).
+    /// Performs what is due at `now`, the time that [`timeout`](Self::timeout) returned; calling it earlier does no harm.
+    /// `random` is as in [`closed`](Self::closed).
     pub fn handle_timeout(&mut self, now: Instant, random: impl FnOnce() -> u64) {
         let Some(deadline) = self.deadline() else {
             return;
@@ -524,7 +538,7 @@ impl Session {
                 self.fail(loss);
             }
             _ if deadline <= now => {
-                // What it may be: the next message shows it.
+                // The broker may ignore what is sent before CONNACK: the next message waits for CONNACK to find out.
                 let awaited = self.awaited();
                 if self.has_tried_early() && awaited != Awaited::Transmission {
                     self.habits.early = Early::Refused;
@@ -550,13 +564,13 @@ impl Session {
         }
     }
 
-    /// The bytes to send, in order and as few writes as possible. Empty if there are none; otherwise more may follow once
-    /// the transport [has taken](Self::transmitted) these.
+    /// The bytes to send next. Empty if there are none; otherwise more may follow once the transport [has
+    /// taken](Self::transmitted) these.
     pub fn transmit(&self) -> &[u8] {
         self.output.pending()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout). `None` while no message is in flight.
+    /// The time at which to call [`handle_timeout`](Self::handle_timeout). `None` while no message is in flight.
     pub fn timeout(&self) -> Option<Instant> {
         let deadline = self.deadline()?;
         let sooner = match &self.phase {
@@ -571,12 +585,12 @@ impl Session {
         Some(sooner.fold(deadline, Instant::min))
     }
 
-    /// What is to be told or done, once.
+    /// Takes the next [`Event`], if there is one.
     pub fn poll(&mut self) -> Option<Event> {
         self.event.take()
     }
 
-    /// Whether there is a connection of use. If not, the transport is to close what it has.
+    /// True if the session uses the connection. If not, the transport must close the one that it has.
     pub fn is_connected(&self) -> bool {
         matches!(
             self.phase,
@@ -584,8 +598,8 @@ impl Session {
         )
     }
 
-    /// Whether something waits for the transport to have [flushed](Self::flushed) what it took: a message that nobody
-    /// acknowledges, or DISCONNECT. Of all else the broker's answer shows it.
+    /// True if something waits until the transport has [flushed](Self::flushed) the bytes that it took: a QoS 0 message, or
+    /// DISCONNECT. For everything else, an answer from the broker shows that it arrived.
     pub fn awaits_flush(&self) -> bool {
         let publication = self.publication.as_ref();
         matches!(self.phase, Phase::Disconnected)
@@ -594,23 +608,23 @@ impl Session {
             })
     }
 
-    /// How long to try to hand a DISCONNECT to a broker that takes no data.
+    /// The longest time to wait for a broker that does not read to take a DISCONNECT.
     pub fn farewell(&self) -> Duration {
         (FAREWELL + self.round_trip * ROUND_TRIPS).min(MAX_FAREWELL)
     }
 
-    /// What was found out of the broker so far.
+    /// The broker's behaviour as observed so far.
     pub fn habits(&self) -> Habits {
         self.habits
     }
 
-    /// Whether the connection has been idle for longer than we promised [MQTT-3.1.2-23].
+    /// True if the connection has been idle for longer than its keep alive [MQTT-3.1.2-23].
     fn is_stale(&self, now: Instant) -> bool {
         let keep_alive = Duration::from_secs(self.options.keep_alive.into());
         !keep_alive.is_zero() && now.saturating_duration_since(self.last_sent) > keep_alive
     }
 
-    /// 1 to 65,535, then 1 again [MQTT-2.3.1-1], without those in use [MQTT-2.3.1-2].
+    /// The next packet id: 1 to 65,535, then 1 again [MQTT-2.3.1-1], without the ids in use [MQTT-2.3.1-2].
     fn next_packet_id(&mut self) -> u16 {
         loop {
             let id = self.last_packet_id.checked_add(1).unwrap_or(1);
@@ -621,12 +635,13 @@ impl Session {
         }
     }
 
+    /// The time by which a new connection must be made.
     fn connect_deadline(&self, now: Instant) -> Instant {
         let timeout = now + self.options.connect_timeout;
         self.deadline().map_or(timeout, |it| it.min(timeout))
     }
 
-    /// Greets the broker, and has the message in flight follow.
+    /// Queues CONNECT and, if it may be sent before CONNACK, the message in flight.
     fn connect(&mut self) {
         *self.output.control() = codec::connect(&self.options);
         self.phase = Phase::Connecting {
@@ -638,40 +653,40 @@ impl Session {
         }
     }
 
-    /// Whether the message in flight, if there is one, may leave before CONNACK.
+    /// True if there is a message in flight that may be sent before CONNACK.
     fn may_be_early(&self) -> bool {
         let Some(publication) = &self.publication else {
             return false;
         };
-        // To resume it, one must know first whether the broker remembers.
+        // A message can be resumed only once CONNACK has shown that the broker remembers the session.
         if publication.is_resumed() || self.habits.early == Early::Refused {
             return false;
         }
         match publication.qos {
-            // Nothing would show that it was lost.
+            // Without an answer to a ping, nothing would show that the message was lost.
             Qos::AtMostOnce => {
                 self.habits.pings != Pings::Ignored || self.habits.early == Early::Taken
             }
             Qos::AtLeastOnce => true,
-            // In a kept session only what frees its packet id leaves early.
+            // In a session that the broker keeps, only the PUBREL that frees the packet id is sent early.
             Qos::ExactlyOnce => self.options.clean_session || self.habits.frees_ids,
         }
     }
 
-    /// Asks for a sign of life.
+    /// Queues a PINGREQ.
     fn ping(&mut self) -> Question {
         codec::pingreq(self.output.control());
         self.pings += 1;
-        // An answer after all would be a danger to the next message; see the docs of this type.
-        self.is_spent |= self.habits.pings == Pings::Ignored;
+        // A late answer would endanger the next message on this connection; see the docs of `Session`.
+        self.must_be_replaced |= self.habits.pings == Pings::Ignored;
         Question {
             number: self.pings,
             end: self.output.end(),
         }
     }
 
-    /// Puts into the output what is due of the message in flight: PUBLISH, PUBREL if the broker has said that it has the rest,
-    /// or a question that comes before.
+    /// Queues the packet that the message in flight sends next: PUBLISH, PUBREL once PUBREC has come, or a PINGREQ or a PUBREL
+    /// that must be answered before.
     fn enqueue(&mut self) {
         let kept = !self.options.clean_session;
         let Some(publication) = &mut self.publication else {
@@ -681,10 +696,10 @@ impl Session {
             self.ping();
             return;
         }
-        // A client of our id that is gone may have left a QoS 2 message half way, and a broker takes ours for that one's second
-        // copy, and drops it, if they have the same packet id. PUBREL frees the id. Not in front of the PUBLISH in the same
-        // write: a broker may handle what comes together at once (aedes does). Some brokers do not answer a PUBREL of an id that
-        // is free; a ping tells when these had it.
+        // An earlier client with our id may have left a QoS 2 message unfinished. If ours has the same packet id, the broker
+        // takes it for a second copy of that one, and drops it. A PUBREL frees the id. It does not share a write with the
+        // PUBLISH, because a broker may handle packets that arrive together at the same time (aedes does). Some brokers do not
+        // answer a PUBREL for an id that is free; the answer to the ping behind it shows that they have read it.
         if publication.needs_release() && kept && self.habits.frees_ids {
             let packet_id = publication.packet_id;
             codec::ack(Ack::Pubrel, packet_id, self.output.control());
@@ -696,9 +711,9 @@ impl Session {
         publication.release = None;
         publication.pings_before = self.pings;
         publication.enqueue(&mut self.output, kept);
-        // A broker may throw us out again before it reads what comes behind CONNECT; and where it speaks unasked, our end may
-        // meet unread input, which resets the connection. Of a message that nobody acknowledges we would never know; but
-        // whoever answers a ping has read what went before it.
+        // A broker may close the connection again before it reads what follows CONNECT; and where it sends unasked, our end of
+        // the connection may be closed with unread input, which resets it. A QoS 0 message would then be lost without a sign.
+        // The answer to a ping behind the message shows that the broker has read it.
         let is_confirmed =
             !self.has_published || kept || self.is_talkative || publication.is_confirmed;
         if publication.qos == Qos::AtMostOnce && is_confirmed && self.habits.pings != Pings::Ignored
@@ -713,7 +728,7 @@ impl Session {
     fn handle(&mut self, packet: Packet, now: Instant) -> Result<(), Failure> {
         let unexpected = Failure::Violation(Violation::Unexpected(packet.name()));
         match (&self.phase, packet) {
-            // Nobody can answer what has not left.
+            // A broker cannot answer a CONNECT that was not sent in full.
             (Phase::Connecting { sent: None, .. }, _) => return Err(unexpected),
             (
                 Phase::Connecting { .. },
@@ -731,7 +746,8 @@ impl Session {
                 },
             ) => self.accepted(session_present, now)?,
             (Phase::Connected, Packet::Publish { qos, packet_id }) => {
-                // A message of a session that someone subscribed with, and so not ours to read: acknowledged and dropped.
+                // The session has a subscription made by another client. A publisher has no use for the message: it is
+                // acknowledged and dropped.
                 self.is_talkative = true;
                 match qos {
                     Qos::AtMostOnce => {}
@@ -744,15 +760,15 @@ impl Session {
                 self.reply(Ack::Pubcomp, packet_id)?;
             }
             (Phase::Connected, Packet::Ack(ack, packet_id)) => self.acknowledged(ack, packet_id)?,
-            (Phase::Connected, Packet::Pingresp) => self.ponged(now)?,
+            (Phase::Connected, Packet::Pingresp) => self.ping_answered(now)?,
             (Phase::Connected, Packet::Suback) => self.is_talkative = true,
             _ => return Err(unexpected),
         }
         Ok(())
     }
 
-    /// Takes the answer to the first ping that has none. One more than we asked for touches no promise.
-    fn ponged(&mut self, now: Instant) -> Result<(), Failure> {
+    /// Handles PINGRESP, which answers the oldest unanswered PINGREQ. A PINGRESP that answers none confirms nothing.
+    fn ping_answered(&mut self, now: Instant) -> Result<(), Failure> {
         self.habits.pings = Pings::Answered;
         if self.pongs == self.pings {
             self.is_talkative = true;
@@ -770,22 +786,24 @@ impl Session {
                 return Err(Failure::Violation(unexpected));
             }
             publication.confirmation = None;
-            // What was answered was flushed.
+            // The transport has flushed what the broker has answered.
             self.flushed = self.flushed.max(question.end);
             if publication.has_left_early {
                 self.habits.early = Early::Taken;
             }
         } else if publication.release.is_some() && self.pongs > publication.pings_before {
-            // The broker may still be at the PUBREL, if it handles what comes together at once.
-            publication.is_ponged = true;
+            // A broker that handles packets in parallel may still be working on the PUBREL.
+            publication.is_ping_answered = true;
             publication.progress = now;
         }
         Ok(())
     }
 
-    /// The broker has accepted the connection, and says whether it remembers us [MQTT-3.2.2-1] to [MQTT-3.2.2-3].
+    /// Handles a CONNACK that accepts the connection and says whether the broker has a session [MQTT-3.2.2-1] to
+    /// [MQTT-3.2.2-3].
     fn accepted(&mut self, session_present: bool, now: Instant) -> Result<(), Failure> {
-        // Some brokers say that they have a session where we asked for none [MQTT-3.2.2-1]. There is nothing to resume.
+        // Some brokers say that they have a session although a clean one was requested [MQTT-3.2.2-1]. There is nothing to
+        // resume then.
         if !session_present {
             self.given_up.clear();
         }
@@ -796,7 +814,7 @@ impl Session {
         {
             self.round_trip = now.saturating_duration_since(sent);
         }
-        // What the broker has received it is to release [MQTT-4.4.0-1].
+        // Messages in doubt that the broker has received (PUBREC) are completed with PUBREL [MQTT-4.4.0-1].
         for message in self.given_up.iter().filter(|it| it.ack == Ack::Pubcomp) {
             codec::ack(Ack::Pubrel, message.packet_id, self.output.control());
         }
@@ -814,10 +832,10 @@ impl Session {
         Ok(())
     }
 
-    /// Answers a message to us, unless the broker takes no answers and yet goes on.
+    /// Queues an acknowledgement of a message to us. Fails if the broker sends messages without reading their acknowledgements.
     fn reply(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
         let (taken, end) = (self.output.taken(), self.output.end());
-        // Our own message may be long, and is not the broker's fault.
+        // The bytes of our own message do not count: it may be long.
         let own = self
             .publication
             .as_ref()
@@ -830,8 +848,8 @@ impl Session {
         Ok(())
     }
 
-    /// Takes an acknowledgement of the message in flight: by its kind and its packet id, or not at all [MQTT-2.3.1-6]. One that
-    /// belongs to no message of ours touches no promise: it may be of a client of our id that is gone, or come once more.
+    /// Handles an acknowledgement, which belongs to the message in flight only if its kind and its packet id match
+    /// [MQTT-2.3.1-6]. Any other completes no message: it may belong to an earlier client with our id, or be a repetition.
     fn acknowledged(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
         let taken = self.output.taken();
         let publication = self.publication.as_mut();
@@ -842,7 +860,7 @@ impl Session {
         };
         if let Some(end) = publication.release {
             return match ack {
-                // Also the answer to the first one, where it was asked again.
+                // The answer may be to the first PUBREL, where it was sent twice.
                 Ack::Pubcomp if end <= taken || publication.is_asked_again => {
                     publication.is_released = true;
                     publication.refusals = 0;
@@ -853,7 +871,7 @@ impl Session {
                     self.enqueue();
                     Ok(())
                 }
-                // What was left half way, and is freed by what we sent.
+                // The broker repeats PUBREC for the unfinished message that our PUBREL completes.
                 Ack::Pubrec => Ok(()),
                 _ => Err(Failure::Violation(Violation::Unexpected(ack.name()))),
             };
@@ -868,11 +886,11 @@ impl Session {
                 }
                 Ok(())
             }
-            // A broker may say again what it has said, and answer both what it had before and what we sent again.
+            // A broker may repeat PUBREC, and may answer both the first PUBLISH and the one that was sent again.
             Ack::Pubrec if publication.ack == Some(Ack::Pubcomp) || publication.is_resumed() => {
                 Ok(())
             }
-            // The answer to what freed its packet id, which was not waited for any longer.
+            // The late answer to the PUBREL that freed the packet id.
             Ack::Pubcomp if publication.ack == Some(Ack::Pubrec) && publication.is_released => {
                 Ok(())
             }
@@ -883,7 +901,7 @@ impl Session {
         }
     }
 
-    /// Takes an acknowledgement that the message in flight does not await.
+    /// Handles an acknowledgement that the message in flight does not await.
     fn acknowledged_other(&mut self, ack: Ack, packet_id: u16) -> Result<(), Failure> {
         if packet_id == 0 {
             return Err(Failure::Violation(Violation::NoPacketId(ack.name())));
@@ -892,7 +910,7 @@ impl Session {
         let mut given_up = self.given_up.iter_mut();
         let index = given_up.position(|it| it.packet_id == packet_id);
         match (ack, index) {
-            // The broker has a message that nobody awaits any more: it is to go on with it, and to free its id.
+            // The broker holds a message that no client waits for any more: PUBREL lets it finish and free the packet id.
             (Ack::Pubrec, _) => {
                 if let Some(index) = index {
                     self.given_up[index].ack = Ack::Pubcomp;
@@ -907,7 +925,7 @@ impl Session {
         }
     }
 
-    /// Reports a QoS 0 message as published once nothing more can be known of it.
+    /// Reports the QoS 0 message in flight as published, if the transport has flushed it and no answer is outstanding.
     fn complete(&mut self) {
         let done = self.publication.as_ref().is_some_and(|publication| {
             publication.ack.is_none()
@@ -920,13 +938,13 @@ impl Session {
         }
     }
 
-    /// Gives up the connection, if there is one, and with it the message in flight, if there is one.
+    /// Gives up the connection, if there is one, and fails the message in flight, if there is one.
     fn fail(&mut self, failure: Failure) {
         let phase = match self.publication.take() {
             None => Phase::Broken(failure),
             Some(publication) => {
                 let fate = publication.fate(&failure);
-                // Of a session that is lost, nothing is left to remember.
+                // The broker has nothing left of a session that it has lost.
                 let is_kept = !self.options.clean_session && failure != Failure::SessionLost;
                 if let Some(ack) = publication.ack
                     && is_kept
@@ -943,7 +961,7 @@ impl Session {
         self.leave(phase);
     }
 
-    /// Forgets the connection.
+    /// Forgets the connection and goes to `phase`.
     fn leave(&mut self, phase: Phase) {
         self.output = Output::default();
         self.input = Input::default();
@@ -952,11 +970,12 @@ impl Session {
         self.pongs = 0;
         self.is_talkative = false;
         self.has_published = false;
-        self.is_spent = false;
+        self.must_be_replaced = false;
         self.free_id = None;
         self.phase = phase;
     }
 
+    /// Ends the message in flight as `event` says.
     fn finish(&mut self, event: Event) {
         if let Some(publication) = self.publication.take() {
             if publication.has_left_early && publication.ack.is_some() {
@@ -970,14 +989,15 @@ impl Session {
         self.report(event);
     }
 
-    /// Reports `event`, unless [`Event::Published`] waits to be polled: a promise that was kept stays kept, whatever came
-    /// behind it.
+    /// Reports `event`, unless [`Event::Published`] waits to be polled: a message that was published stays published, whatever
+    /// happens after it.
     fn report(&mut self, event: Event) {
         if self.event != Some(Event::Published) {
             self.event = Some(event);
         }
     }
 
+    /// The step that the message in flight waits for.
     fn awaited(&self) -> Awaited {
         match (&self.publication, &self.phase) {
             (None, _) => Awaited::Publish,
@@ -986,31 +1006,34 @@ impl Session {
         }
     }
 
+    /// The time at which the message in flight fails.
     fn deadline(&self) -> Option<Instant> {
         self.publication
             .as_ref()
             .map(|publication| publication.deadline.min(publication.stall_deadline))
     }
 
-    /// How long a broker may take to answer a ping, once it has nothing else to do.
+    /// The time that a broker may take to answer a PINGREQ, once everything was sent.
     fn patience(&self) -> Duration {
         ANSWER + self.round_trip * ROUND_TRIPS
     }
 
-    /// When the answer to a ping is not waited for any more that stands between a message and its end.
+    /// The time at which to stop waiting for the PINGRESP, or for the PUBCOMP of a freed packet id, that the message in flight
+    /// awaits.
     fn answer_due(&self) -> Option<Instant> {
         let publication = self.publication.as_ref()?;
         let is_releasing = publication.release.is_some();
         let is_behind_pings = publication.ack.is_none()
             && publication.end <= self.flushed
             && publication.pings_before > self.pongs;
-        // A broker that answers pings is slow, or the connection dead: of a message that has left, nobody knows until its bound.
+        // If a broker that answers pings does not answer this one, it is slow or the connection is dead. The fate of a message
+        // that was sent is then open until its deadline.
         let is_asked = (publication.confirmation.is_some() || is_behind_pings)
             && (self.habits.pings != Pings::Answered || publication.is_asked_again);
         let is_due = matches!(self.phase, Phase::Connected)
             && (is_releasing || is_asked)
             && self.output.is_empty();
-        let patience = if publication.is_ponged {
+        let patience = if publication.is_ping_answered {
             GRACE + self.round_trip * ROUND_TRIPS
         } else {
             self.patience()
@@ -1018,14 +1041,14 @@ impl Session {
         is_due.then(|| publication.progress + patience)
     }
 
-    /// The answer to a ping has not come: the broker answers none, or the connection is dead, or the ping was lost, which left
-    /// before CONNACK.
+    /// Handles a PINGRESP that did not come in time: the broker answers no pings, or the connection is dead, or the broker has
+    /// lost a PINGREQ that was sent before CONNACK.
     fn miss_answer(&mut self, now: Instant, random: impl FnOnce() -> u64) {
         let Some(publication) = &mut self.publication else {
             return;
         };
         publication.progress = now;
-        if publication.is_ponged {
+        if publication.is_ping_answered {
             publication.release = None;
             publication.is_released = true;
             return self.enqueue();
@@ -1043,7 +1066,7 @@ impl Session {
             }
             return;
         }
-        // It has answered the second question and not the first.
+        // The broker has answered the ping that was sent after CONNACK, but not the one that was sent before.
         if may_be_lost && self.pings - self.pongs == 1 {
             self.habits.early = Early::Refused;
             return self.lose(Failure::LostEarly, now, random);
@@ -1051,10 +1074,10 @@ impl Session {
         if self.habits.pings == Pings::Answered {
             return self.lose(Failure::TimedOut(Awaited::Pingresp), now, random);
         }
-        // A late answer would be a danger to the next message; see the docs of this type.
+        // A late answer would endanger the next message on this connection; see the docs of [`Session`].
         self.habits.pings = Pings::Ignored;
         self.pongs = self.pings;
-        self.is_spent = true;
+        self.must_be_replaced = true;
         if publication.release.take().is_some() {
             publication.is_released = true;
             self.enqueue();
@@ -1064,7 +1087,8 @@ impl Session {
         }
     }
 
-    /// When a message that left before CONNACK, and has had no answer, goes out once more on a connection that waits for it.
+    /// The time at which a message that was sent before CONNACK and has no answer is sent again, on a connection that waits for
+    /// CONNACK.
     fn early_due(&self) -> Option<Instant> {
         let publication = self.publication.as_ref()?;
         let is_connected = matches!(self.phase, Phase::Connecting { .. } | Phase::Connected);
@@ -1076,12 +1100,12 @@ impl Session {
         may_be_lost.then(|| publication.progress + self.options.connect_timeout)
     }
 
-    /// When a connection is given up that was asked for a sign of life.
+    /// The time at which the connection is given up if the PINGREQ in front of the message has no answer.
     fn sign_of_life(&self) -> Option<Instant> {
         self.publication.as_ref()?.sign_of_life
     }
 
-    /// When a ping is to leave, while a message is in flight and all was sent that there is: early enough to be there before
+    /// The time at which to send a PINGREQ while a message is in flight and everything was sent: early enough to arrive before
     /// the keep alive is over [MQTT-3.1.2-23].
     fn ping_due(&self) -> Option<Instant> {
         let may_ping = match self.phase {

@@ -2,7 +2,7 @@ use core::{ops::Add, time::Duration};
 
 /// A point on a monotonic clock, in nanoseconds from an origin that only the clock's owner knows.
 ///
-/// The session never reads a clock: whoever drives it says what time it is.
+/// The session never reads a clock: its driver tells it the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
 

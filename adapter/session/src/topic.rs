@@ -12,7 +12,7 @@ impl Topic {
     ///
     /// # Errors
     ///
-    /// The rule that `name` breaks. Upper and lower case, spaces, a leading `/` or `$` and empty levels are all allowed.
+    /// Returns the rule that `name` breaks. Upper and lower case, spaces, a leading `/` or `$` and empty levels are allowed.
     pub fn new(name: String) -> Result<Self, TopicError> {
         if name.is_empty() {
             Err(TopicError::Empty)
@@ -33,25 +33,25 @@ impl Topic {
     }
 }
 
-/// Why a topic name cannot be published to.
+/// The reason why a message cannot be published to a topic name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicError {
-    /// It has no character [MQTT-4.7.3-1].
+    /// It is empty [MQTT-4.7.3-1].
     Empty,
     /// It has more than [`Topic::MAX_BYTES`] bytes [MQTT-4.7.3-3].
     TooLong {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// It contains a control character, U+0000 [MQTT-4.7.3-2] or another, or a non-character: brokers may close the connection for it (1.5.3), as
-    /// mosquitto does. With QoS 0 the message would be lost without a word.
+    /// It contains a control character, U+0000 [MQTT-4.7.3-2] or another, or a non-character. Brokers may close the connection
+    /// because of it (1.5.3), as mosquitto does, and a QoS 0 message would then be lost without a sign.
     Control,
-    /// It contains `+` or `#`, which only a subscription may [MQTT-3.3.2-2].
+    /// It contains `+` or `#`, which are for subscriptions only [MQTT-3.3.2-2].
     Wildcard,
 }
 
 impl TopicError {
-    /// What is wrong and how to mend it.
+    /// The message for the user: the fault and its remedy.
     pub fn message(&self) -> String {
         match self {
             Self::Empty => "the topic is empty: name at least one character".into(),
@@ -96,7 +96,7 @@ mod tests {
         for (name, error) in [
             (String::new(), TopicError::Empty),
             ("x".repeat(65_536), TopicError::TooLong { bytes: 65_536 }),
-            // Characters do not count, bytes do.
+            // The limit is in bytes, not in characters.
             ("ä".repeat(32_768), TopicError::TooLong { bytes: 65_536 }),
             ("a\0b".into(), TopicError::Control),
             ("a\tb".into(), TopicError::Control),

@@ -1,4 +1,4 @@
-//! A broker in memory, which goes wrong where it is told to.
+//! A broker in memory, with faults at given points.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -13,7 +13,7 @@ pub const PINGREQ: u8 = 12;
 pub const PINGRESP: u8 = 13;
 pub const DISCONNECT: u8 = 14;
 
-/// How much of a packet.
+/// A part of a packet, from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     FirstByte,
@@ -33,12 +33,12 @@ impl Part {
     }
 }
 
-/// When something goes wrong.
+/// The point at which a fault occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// Once the connection is made.
     Accept,
-    /// Once this part of the client's packet of this type has come. A whole one has been acted on, but not answered.
+    /// Once this part of the client's packet of this type has arrived. A whole packet was processed, but not answered.
     Received(u8, Part),
     /// Once this part of the broker's packet of this type has been sent.
     Sent(u8, Part),
@@ -48,26 +48,26 @@ pub enum Point {
     Idle,
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The broker closes the connection.
     Fin,
-    /// The broker breaks it off, and what it sent last is lost.
+    /// The broker resets the connection, and the bytes that it sent last are lost.
     Rst,
-    /// It takes all and says nothing more.
+    /// The broker reads everything and sends nothing more.
     Silence,
-    /// It takes nothing more, and says nothing.
+    /// The broker neither reads nor sends anything more.
     Deafness,
-    /// It says something that no broker may say here, then nothing.
+    /// The broker sends something that is not allowed here, then nothing.
     Say(Nonsense),
-    /// It refuses the connection.
+    /// The broker refuses the connection.
     Refuse,
-    /// From here on, it says one byte a second.
+    /// The broker sends one byte a second from here on.
     Drip,
-    /// From here on, each byte comes alone. Nothing is wrong with that.
+    /// Each byte of the broker arrives alone from here on, which is allowed.
     Split,
-    /// Its answers are held up and come together. Nothing is wrong with that either.
+    /// The broker's answers are delayed and arrive together, which is allowed.
     Delay,
 }
 
@@ -85,36 +85,36 @@ pub enum Nonsense {
     NotMqtt,
 }
 
-/// What one connection is to see go wrong.
+/// The fault of one connection, and its point.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub point: Point,
     pub fault: Fault,
-    /// How many PUBLISH packets are none of its business.
+    /// The number of PUBLISH packets that pass before the fault.
     pub after: usize,
-    /// Whether it is for what comes before the next PUBLISH: the PUBREL and the PINGREQ that free its packet id.
+    /// True if the fault concerns the PUBREL and the PINGREQ in front of the next PUBLISH, which free its packet id.
     pub releasing: bool,
 }
 
-/// What outlives the connections.
+/// The broker's state that outlives its connections.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// Whether there is a session that is to be kept.
+    /// True if the broker has a session to keep.
     pub session: bool,
-    /// Whether other clients use the session as well, and what is unanswered may be theirs.
+    /// True if other clients use the session as well, so that unanswered messages may be theirs.
     pub is_shared: bool,
-    /// Whether a QoS 2 message is delivered once PUBREL has come for it, as mosquitto does, and not with its PUBLISH. Both are
+    /// True if a QoS 2 message is delivered when its PUBREL arrives, as in mosquitto, and not with its PUBLISH. Both are
     /// allowed [MQTT-4.3.3-2].
     pub delivers_late: bool,
     /// The QoS 2 messages that were received and not released.
     received: HashMap<u16, Delivery>,
-    /// The messages of a kept session whose answer was not sent in full, and which can come again only with DUP.
+    /// The messages of a kept session whose answer was not sent in full, and which may be sent again only with DUP.
     unanswered: HashSet<u16>,
-    /// What subscribers got.
+    /// The messages that subscribers received.
     pub delivered: Vec<Delivery>,
 }
 
-/// A message as a subscriber got it: the length of its payload, and the first byte.
+/// A message as a subscriber received it: the length of its payload, and the first byte.
 type Delivery = (usize, Option<u8>);
 
 impl Memory {
@@ -125,7 +125,7 @@ impl Memory {
     }
 }
 
-/// How a connection stands.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Open,
@@ -140,27 +140,27 @@ pub enum State {
 pub struct Connection {
     plan: Option<Plan>,
     pub state: State,
-    /// What the transport took and when the broker reads it.
+    /// The bytes that the transport took, with the time at which the broker reads them.
     pub unread: VecDeque<(u64, Vec<u8>)>,
     buffer: Vec<u8>,
-    /// What was said, and when it arrives.
+    /// The bytes that the broker sent, with the time at which they arrive.
     pub outgoing: VecDeque<(u64, Vec<u8>)>,
-    /// When the connection's end arrives.
+    /// The time at which the end of the connection arrives.
     pub end: Option<u64>,
     dripping: bool,
     split: bool,
     delay: bool,
     /// The types of the packets received, in their order.
     pub kinds: Vec<u8>,
-    /// How many PUBLISH packets were begun, and what of them the transport took; see [`Taken`].
+    /// The parts of each begun PUBLISH that the transport took; see [`Taken`].
     pub publications: Vec<Taken>,
     pub dups: Vec<bool>,
     said: u64,
-    /// How long it takes until the client knows of what happens here.
+    /// The time until the client notices what happens here, in nanoseconds.
     latency: u64,
 }
 
-/// What the transport took of a PUBLISH packet.
+/// The part of a PUBLISH packet that the transport took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Taken {
     pub begun: bool,
@@ -191,12 +191,12 @@ impl Connection {
         connection
     }
 
-    /// When the broker reads next, if there is something to read.
+    /// The time at which the broker reads next, if there is something to read.
     pub fn next_read(&self) -> Option<u64> {
         self.unread.front().map(|(due, _)| *due)
     }
 
-    /// Takes bytes from the client, which the transport has taken before.
+    /// Processes bytes from the client, which the transport took before.
     pub fn receive(&mut self, bytes: &[u8], now: u64, memory: &mut Memory) {
         self.buffer.extend_from_slice(bytes);
         loop {
@@ -299,7 +299,7 @@ impl Connection {
                 self.end = Some(now + self.latency);
                 None
             }
-            // Answers to messages for the session.
+            // Acknowledgements of messages to the client.
             PUBACK | PUBREC | PUBCOMP => None,
             _ => panic!("a client sent a packet of type {kind}"),
         };
@@ -363,7 +363,7 @@ impl Connection {
         }
     }
 
-    /// Whether the plan is for the message that is being exchanged.
+    /// True if the plan concerns the message that is being exchanged.
     fn is_concerned(&self) -> bool {
         let Some(plan) = self.plan else { return false };
         let connecting = matches!(
@@ -383,7 +383,7 @@ impl Connection {
             }
     }
 
-    /// Plays the fault of the plan, if its point is this one.
+    /// Plays the fault of the plan, if this is its point.
     pub fn reach(&mut self, point: Point, now: u64) {
         let Some(plan) = self.plan.filter(|plan| plan.point == point) else {
             return;
@@ -427,7 +427,7 @@ impl Nonsense {
             Self::MalformedLength => vec![0x30, 0xff, 0xff, 0xff, 0xff],
             Self::TooLarge => vec![0x30, 0xff, 0xff, 0xff, 0x7f],
             Self::UnknownPacketId => ack(kind << 4, packet_id ^ 0x55),
-            // The other acknowledgement that a publisher knows.
+            // The broker sends PUBREC in place of PUBACK, and PUBACK in place of anything else.
             Self::WrongPacket if kind == PUBACK => ack(0x50, packet_id),
             Self::WrongPacket => ack(0x40, packet_id),
             Self::SecondConnack => vec![0x20, 2, 0, 0],
@@ -441,7 +441,7 @@ fn ack(first: u8, id: u16) -> Vec<u8> {
     vec![first, 2, high, low]
 }
 
-/// The length of the packet that `bytes` begin with, if they say it.
+/// The length of the packet at the beginning of `bytes`, if it is known already.
 fn packet_length(bytes: &[u8]) -> Option<usize> {
     let mut length = 0;
     for (index, byte) in bytes.iter().skip(1).enumerate() {
@@ -453,7 +453,7 @@ fn packet_length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// What follows the fixed header.
+/// The part of a packet behind the fixed header.
 fn packet_body(packet: &[u8]) -> &[u8] {
     let length = packet[1..]
         .iter()

@@ -1,6 +1,9 @@
-//! What happens between messages, and at the end.
+//! Events between messages, and the end of a client.
 
 use super::*;
+
+/// The query of a session that the broker keeps.
+const KEPT: &str = "client_id=c&clean_session=false";
 
 fn connect(query: &str, attempts: Vec<Attempt>) -> (Rc<World>, Client<SimulatedNetwork>) {
     connect_over(QUIRKS[0], query, attempts)
@@ -22,18 +25,16 @@ fn publish(client: &mut Client<SimulatedNetwork>, qos: Qos) -> Result<(), Publis
     client.publish(Topic::new("p".into()).unwrap(), vec![b'm'], qos)
 }
 
-/// Has the broker say `bytes` on the first connection.
+/// Makes the broker send `bytes` on the first connection.
 fn say(world: &World, bytes: Vec<u8>) {
     let connection = world.connections.borrow()[0].clone();
     let now = world.now();
     connection.borrow_mut().outgoing.push_back((now, bytes));
 }
 
-const KEPT: &str = "client_id=c&clean_session=false";
-
-/// More than we keep replies for, of a broker that takes all of them: that is no flood.
+/// The number of messages exceeds the limit on kept replies, but the broker reads the replies, so this is no flood.
 #[test]
-fn many_messages_for_the_session_between_two_of_ours() {
+fn many_messages_to_us_between_two_of_ours_are_answered() {
     let (world, mut client) = connect(KEPT, vec![Attempt::Reached(None)]);
     publish(&mut client, Qos::AtLeastOnce).unwrap();
     let message = |id: u16| [&[0x32, 5, 0, 1, b't'][..], &id.to_be_bytes()].concat();
@@ -44,9 +45,9 @@ fn many_messages_for_the_session_between_two_of_ours() {
     assert!(kinds.iter().filter(|kind| **kind == PUBACK).count() > 16_384);
 }
 
-/// A broker that never stops keeps us from nothing.
+/// A broker that never stops sending does not delay the client.
 #[test]
-fn more_input_than_is_taken_in_at_once() {
+fn endless_input_blocks_neither_a_message_nor_a_close() {
     let (world, mut client) = connect("", vec![Attempt::Reached(None)]);
     publish(&mut client, Qos::AtLeastOnce).unwrap();
     say(&world, [0x30, 3, 0, 1, b't'].repeat(200_000));
@@ -58,7 +59,7 @@ fn more_input_than_is_taken_in_at_once() {
     assert_eq!(world.closed.get(), 1);
 }
 
-/// Nothing that was Ok is behind an answer that is still to come, so that a close loses nothing and waits for nothing.
+/// No published message is behind an answer that is still to come, so closing loses nothing and waits for nothing.
 #[test]
 fn a_close_waits_for_no_answer() {
     for query in [KEPT, ""] {
@@ -76,7 +77,7 @@ fn a_close_waits_for_no_answer() {
     }
 }
 
-/// A broker that takes nothing is given the time of a few round trips.
+/// A broker that does not read gets the time of a few round trips.
 #[test]
 fn a_close_is_bounded_by_the_round_trip() {
     for (latency, bound) in [(1_000_000, SECOND / 5), (SECOND, 2 * SECOND)] {
@@ -96,7 +97,7 @@ fn a_close_is_bounded_by_the_round_trip() {
     }
 }
 
-/// Whether or not there is a connection to close.
+/// This holds with and without a connection to close.
 #[test]
 fn nothing_is_published_after_a_close() {
     let refusal = Plan {
@@ -119,10 +120,9 @@ fn nothing_is_published_after_a_close() {
     }
 }
 
-/// The broker's time to answer begins once it has all of a long message, also where the host waits for the network within each
-/// write.
+/// The broker's time to answer begins once the whole of a long message is written, also if each write waits for the network.
 #[test]
-fn writes_that_take_long() {
+fn writes_that_take_long_do_not_use_up_the_time_to_answer() {
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
         let address: Address = "mqtt://broker?ack_timeout_secs=5".parse().unwrap();
         let options = ConnectOptions::new(&address, || "c".into(), || 7, None, 1);
@@ -142,7 +142,7 @@ fn writes_that_take_long() {
     }
 }
 
-/// A broker that died without a word is replaced after a moment, and not at the bound of the message.
+/// A connection that died unnoticed is replaced after a moment, not at the deadline of the message.
 #[test]
 fn a_connection_that_died_in_silence_is_replaced() {
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
@@ -155,12 +155,12 @@ fn a_connection_that_died_in_silence_is_replaced() {
         assert!(world.now() - begin < 2 * SECOND);
         let connections = world.connections.borrow();
         assert_eq!(connections.len(), 2);
-        // Nothing of it went to the one that is dead.
+        // No message was written to the dead connection.
         assert_eq!(connections[0].borrow().publications.len(), 1);
     }
 }
 
-/// A look costs as much as a message.
+/// Looking for input costs as much as sending a message.
 #[test]
 fn many_messages_in_a_row_are_not_each_a_look() {
     let (world, mut client) = connect("", vec![Attempt::Reached(None)]);

@@ -1,13 +1,13 @@
-//! Whatever was Ok stays, however the instance ends: with a close, or without a word, as when its host throws it away.
+//! A published message arrives, however the instance ends: with a close, or abruptly, as when its host discards it.
 
 use super::{ledgers::Random, *};
 
 const SEEDS: u64 = 4_000;
 
-/// Plays messages to a broker that is well and reads late, with an end after any of them, and returns how many that were Ok did
-/// not arrive.
+/// Publishes messages to a broker that works but reads late, ends the instance after any of them, and returns the number of
+/// published messages that did not arrive.
 ///
-/// An end that finds input unread, or that input follows, resets the connection; see [`SimulatedStream`].
+/// Input that is unread at the end or arrives after it resets the connection; see [`SimulatedStream`].
 fn lost(seed: u64) -> usize {
     let random = &mut Random::new(seed);
     let quirks = Quirks {
@@ -16,7 +16,7 @@ fn lost(seed: u64) -> usize {
         ..QUIRKS[random.below(2)]
     };
     let query = ["", "client_id=c&clean_session=false"][random.below(2)];
-    // Now and then a ping is due while a message waits.
+    // With some of these, a ping is due while a message waits.
     let keep_alive = [0, 1, 60][random.below(3)];
     let address: Address = format!("mqtt://broker?{query}").parse().unwrap();
     let world = World::new(quirks, vec![Attempt::Reached(None)]);
@@ -31,7 +31,7 @@ fn lost(seed: u64) -> usize {
             }
             let large = random.one_in(8);
             let length = sent.len() + if large { 70_000 } else { 1 };
-            // Most often of those that nobody acknowledges.
+            // Most messages are of QoS 0, which the broker does not acknowledge.
             let qos = if random.one_in(3) {
                 random.qos()
             } else {

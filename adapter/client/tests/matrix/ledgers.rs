@@ -1,11 +1,11 @@
-//! Many messages, with a fault on every connection: made at random, from seeds, so that each can be repeated. Of one client, and
-//! of many that share a session one after the other, as the instances of an app do which gives a client id.
+//! Many messages with a fault on every connection, generated from seeds so that each run can be repeated. They are sent by one
+//! client, or by many that share a session one after the other, as the instances of an app with a client id do.
 
 use super::*;
 
 const SEEDS: u64 = 20_000;
 
-/// xorshift64.
+/// A random number generator (xorshift64).
 pub struct Random(u64);
 
 impl Random {
@@ -36,7 +36,7 @@ impl Random {
         [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce][self.below(3)]
     }
 
-    /// What a connection attempt meets. With `faults`, most often a fault with its first message.
+    /// Picks the result of a connection attempt. With `faults`, it is most often a fault with the first message.
     fn attempt(&mut self, faults: bool, kept: bool) -> Attempt {
         match self.below(if faults { 24 } else { 12 }) {
             0 => Attempt::Refused,
@@ -54,7 +54,7 @@ impl Random {
     }
 }
 
-/// A message and what was said of it. Its length tells it from the others.
+/// A message and its result. Its length tells it from the others.
 #[derive(Debug)]
 struct Entry {
     length: usize,
@@ -98,7 +98,7 @@ fn play_ledger(seed: u64, is_shared: bool) {
     world.memory.borrow_mut().is_shared = is_shared;
 
     let connect = |random: &mut Random| loop {
-        // Few enough that those of many clients meet.
+        // There are few ids, so that several clients use the same one.
         let last_packet_id = if is_shared {
             random.below(4) as u64
         } else {
@@ -152,7 +152,7 @@ fn play_ledger(seed: u64, is_shared: bool) {
     }
 }
 
-/// What was said of each message holds, whatever came after it.
+/// Checks that the result of each message still agrees with what the broker delivered.
 fn balance(ledger: &[Entry], world: &Rc<World>) {
     for entry in ledger {
         let memory = world.memory.borrow();
@@ -185,7 +185,7 @@ fn what_is_said_of_many_messages_holds() {
     play_ledgers(false);
 }
 
-/// A packet id that one left half way is no trap for the next.
+/// An unfinished message of one client does not harm the next one that uses its packet id.
 #[test]
 fn what_is_said_holds_for_all_who_share_a_session() {
     play_ledgers(true);

@@ -1,8 +1,8 @@
-//! Every point of the exchange, and everything that can go wrong there, on virtual time.
+//! Every fault at every point of the exchange, on virtual time.
 //!
-//! Each case is generated: one message to a broker that goes wrong at one point, on a first, used or resumed connection, over
-//! a transport with its own quirks. What the client says of the message must be what `docs/delivery.md` says, and must agree
-//! with what the broker got. What one message cannot show is in [`ledgers`] and [`closing`].
+//! Each case is generated: one message to a broker with a fault at one point, on a first, used or resumed connection, over a
+//! transport with its own quirks. The client's result must be the one that `docs/delivery.md` gives, and must agree with what
+//! the broker received. [`ledgers`], [`closing`], [`silence`] and [`ends`] cover what one message cannot show.
 
 mod broker;
 mod closing;
@@ -20,29 +20,30 @@ use network::*;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What the address gives a publish.
+/// The time in which a message must be published, as the address sets it.
 const ACK_TIMEOUT: u64 = 5 * SECOND;
 
-/// The most connections that fit into `bound` with the pauses between them: seven until they have grown to a second.
+/// The most connections that fit into `bound` nanoseconds: seven until the pauses between them have grown to a second, then one
+/// a second.
 fn max_connections(bound: u64) -> usize {
     8 + (bound / SECOND) as usize
 }
 
-/// What the broker is like when the client comes back.
+/// The broker's behaviour when the client connects again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comeback {
     Good,
-    /// It has forgotten the session.
+    /// The broker has forgotten the session.
     Forgetful,
-    /// It closes the connection as soon as CONNECT is there.
+    /// The broker closes the connection as soon as CONNECT has arrived.
     Closing,
-    /// It refuses the connection by CONNACK.
+    /// The broker refuses the connection by CONNACK.
     Refusing,
-    /// Nobody listens, at first.
+    /// The port is closed at first.
     LateListening,
-    /// Nobody listens.
+    /// The port stays closed.
     Gone,
-    /// Nobody answers.
+    /// The host does not answer.
     Unreachable,
 }
 
@@ -61,13 +62,13 @@ struct Case {
     plan: Plan,
     qos: Qos,
     payload: usize,
-    /// Whether the connection has been used before.
+    /// True if the connection was used before.
     used: bool,
-    /// Whether the session is to be kept.
+    /// True if the broker keeps the session.
     kept: bool,
     comeback: Comeback,
     quirks: Quirks,
-    /// Whether the broker is known to take what comes before its CONNACK, and to answer pings.
+    /// True if the broker is known to accept packets before its CONNACK, and to answer pings.
     known: bool,
 }
 
@@ -88,7 +89,7 @@ fn outcome(result: &Result<(), PublishError>) -> Outcome {
     }
 }
 
-/// The packets of the exchange that a publish at `qos` makes: who sends it, and its type.
+/// The packets that are exchanged for a message of this `qos`: true if the client sends it, and its type.
 fn exchange(qos: Qos, used: bool, kept: bool) -> Vec<(bool, u8)> {
     const CLIENT: bool = true;
     const BROKER: bool = false;
@@ -103,7 +104,7 @@ fn exchange(qos: Qos, used: bool, kept: bool) -> Vec<(bool, u8)> {
     }
     packets.push((CLIENT, PUBLISH));
     packets.extend(match qos {
-        // The first of a connection is followed by a ping, and each to a broker that may speak unasked.
+        // A ping follows the first message of a connection, and each message to a broker that may send unasked.
         Qos::AtMostOnce if !used || kept => &[(CLIENT, PINGREQ), (BROKER, PINGRESP)][..],
         Qos::AtMostOnce => &[],
         Qos::AtLeastOnce => &[(BROKER, PUBACK)],
@@ -112,12 +113,12 @@ fn exchange(qos: Qos, used: bool, kept: bool) -> Vec<(bool, u8)> {
     packets
 }
 
-/// Whether the packet id is freed before the PUBLISH: the broker may have messages of others that have it.
+/// True if the packet id is freed before the PUBLISH, since the broker may have messages of other clients under it.
 fn releases(qos: Qos, used: bool, kept: bool) -> bool {
     qos == Qos::ExactlyOnce && kept && !used
 }
 
-/// Each point of the exchange with what can go wrong there.
+/// Each point of the exchange with each fault that is possible there.
 fn plans(qos: Qos, used: bool, kept: bool) -> Vec<Plan> {
     use Nonsense::*;
     let ends = [Fault::Fin, Fault::Rst];
@@ -228,7 +229,7 @@ const QUIRKS: [Quirks; 4] = [
     },
 ];
 
-/// The payloads, each over the transports that show something with it: byte by byte, a large one shows no more than a
+/// The lengths of the payloads, each with the transports that matter for it: byte by byte, a large payload shows no more than a
 /// small one.
 const SHAPES: [(usize, &[Quirks]); 4] = [
     (0, &[QUIRKS[0], QUIRKS[3]]),
@@ -243,7 +244,7 @@ fn cases() -> Vec<Case> {
         for (used, kept) in [(false, false), (true, false), (false, true), (true, true)] {
             for plan in plans(qos, used, kept) {
                 for (payload, quirks) in SHAPES {
-                    // How the broker comes back does not depend on the size.
+                    // The broker's behaviour on the next connection does not depend on the size.
                     let comebacks = if payload > 4096 {
                         &COMEBACKS[..2]
                     } else {
@@ -271,16 +272,17 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the message met, as the broker and the transport saw it.
+/// The events as the broker and the transport saw them.
 struct Seen {
-    /// What the transport took of the message on the first connection, and whether it took all of it on a later one.
+    /// The part of the message that the transport took on the first connection.
     first: Taken,
+    /// True if the transport took all of it on a later connection.
     sent_later: bool,
-    /// Whether the broker had the session when the client came back.
+    /// True if the broker had the session when the client connected again.
     session: bool,
 }
 
-/// What `docs/delivery.md` says of `case`.
+/// The outcome that `docs/delivery.md` gives for `case`.
 fn expected(case: &Case, seen: &Seen) -> Outcome {
     use Nonsense::{PresentAndRefused, ReservedReturnCode, UnknownPacketId};
     let Case {
@@ -291,7 +293,7 @@ fn expected(case: &Case, seen: &Seen) -> Outcome {
     match plan.fault {
         Fault::Split | Fault::Delay => Published,
         _ if promise_is_kept_before(case) && (qos != Qos::AtMostOnce || first.whole) => Published,
-        // Each byte takes a second, and the bound is five.
+        // Each byte takes a second, and the message has five.
         Fault::Drip => {
             let packets = exchange(qos, case.used, kept);
             let behind = match plan.point {
@@ -358,18 +360,18 @@ fn expected(case: &Case, seen: &Seen) -> Outcome {
     }
 }
 
-/// Whether what the promise needs has come to the client before anything goes wrong.
+/// True if everything that the message's QoS requires has arrived before the fault.
 fn promise_is_kept_before(case: &Case) -> bool {
     let Plan { point, fault, .. } = case.plan;
     let answer = match case.qos {
-        // Its own bytes are all that it needs.
+        // The message needs no answer, only to be sent.
         Qos::AtMostOnce if case.used && !case.kept => None,
         Qos::AtMostOnce => Some(PINGRESP),
         Qos::AtLeastOnce => Some(PUBACK),
         Qos::ExactlyOnce => Some(PUBCOMP),
     };
-    // A message that nobody answers must be taken by somebody, which does not happen between the end of the connection and a
-    // flush that it overtakes; and what a broken connection had to say is lost.
+    // A message without an answer must be read by the broker. It is not if the broker is deaf, or if the end of the connection
+    // overtakes the flush. The last bytes of a reset connection are lost.
     let overtaken = matches!(fault, Fault::Fin | Fault::Rst)
         && case.quirks.slow_flush
         && case.quirks.latency == 0;
@@ -449,8 +451,8 @@ fn play(case: &Case) {
 
     let outcome = outcome(&result);
     let seen = seen(case, &world);
-    // Of one that is not known, less can be foretold, nor of one that says nothing while it is to free a packet id, for then
-    // another connection is tried: see below for what must agree all the same.
+    // The outcome is not predictable for a broker that is not known, nor for one that falls silent while the packet id is
+    // freed, since the client then tries another connection. The checks below hold in these cases too.
     let is_released = !releases(case.qos, case.used, case.kept) || seen.first.whole;
     let is_told = matches!(case.plan.fault, Fault::Fin | Fault::Rst | Fault::Refuse);
     if case.known && (is_released || is_told) {
@@ -465,7 +467,7 @@ fn play(case: &Case) {
         assert!(message.ends_with(says), "{message}");
     }
 
-    // What is said agrees with what the broker got.
+    // The result agrees with what the broker delivered.
     let copies = world.memory.borrow().delivered.len();
     let sent = seen.first.whole || seen.sent_later;
     let agrees = match (outcome, case.qos) {
@@ -478,11 +480,11 @@ fn play(case: &Case) {
     };
     assert!(agrees, "{copies} copies; {outcome:?} {case:?}");
 
-    // In its time, which is for all attempts together.
+    // All attempts together take no more than the message's time.
     let bound = ACK_TIMEOUT + (case.payload as u64 / 65_536) * SECOND;
     assert!(elapsed <= bound + SECOND / 100, "{elapsed} ns: {case:?}");
 
-    // With the connections that its pauses allow.
+    // There are no more connections than the pauses allow.
     let connections = world.connections.borrow().len();
     assert!(
         connections <= max_connections(bound),
@@ -512,7 +514,7 @@ fn seen(case: &Case, world: &Rc<World>) -> Seen {
     Seen {
         first: taken(0, usize::from(case.used)).unwrap_or_default(),
         sent_later: (1..connections.len()).any(|index| taken(index, 0).is_some_and(|it| it.whole)),
-        // On a used connection it had the session; on a first one, if CONNECT was acted on.
+        // On a used connection the broker had the session; on a first one, if it processed CONNECT.
         session: case.used
             || connections[0].borrow().kinds.first() == Some(&CONNECT)
                 && !matches!(
@@ -524,12 +526,13 @@ fn seen(case: &Case, world: &Rc<World>) -> Seen {
     }
 }
 
-/// Whatever happened, once the broker is well the next message arrives. Returns whether it is.
+/// Checks that after any fault, once the broker works again, the next message arrives. Returns false if the case does not allow
+/// the check.
 fn goes_on(case: &Case, world: &Rc<World>, client: &mut Client<SimulatedNetwork>) -> bool {
     *world.attempts.borrow_mut() = vec![Attempt::Reached(None)];
     if let Some(connection) = world.connections.borrow().last() {
         let state = connection.borrow().state;
-        // A fault that nobody has noticed yet is for another case.
+        // Other cases cover faults that the client has not noticed yet.
         if matches!(state, State::Silent | State::Deaf) || case.plan.fault == Fault::Drip {
             return false;
         }

@@ -1,4 +1,4 @@
-//! A network in memory with a clock of its own.
+//! A network in memory with its own clock.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,50 +10,50 @@ use mqtt_session::{Address, Instant};
 
 use super::broker::{Connection, Memory, Plan, Point, State};
 
-/// How the streams behave, within what is allowed to them.
+/// The behaviour of the streams, within what the interface allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Quirks {
-    /// The most that a stream takes at once.
+    /// The most bytes that a stream takes at once.
     pub permit: usize,
-    /// The most that a read brings.
+    /// The most bytes that a read returns.
     pub read: usize,
-    /// Whether a stream takes nothing after a flush until it was waited for.
+    /// True if a stream takes nothing after a flush until it was waited for.
     pub slow_flush: bool,
-    /// How long it takes until the client knows of what the broker did, in nanoseconds. With 0 it fails between two writes.
+    /// The time until the client notices what the broker did, in nanoseconds. With 0, a connection can fail between two writes.
     pub latency: u64,
-    /// Whether a stream takes nothing after most writes until it was waited for.
+    /// True if a stream takes nothing after most writes until it was waited for.
     pub stalls: bool,
-    /// Whether streams say that they are ready when they are not.
+    /// True if streams report that they are ready when they are not.
     pub spurious: bool,
-    /// How long a write takes, in nanoseconds: a host may do it at once, and wait for the network.
+    /// The duration of a write, in nanoseconds: a host may block each write on the network.
     pub write_time: u64,
-    /// How long the broker leaves unread what has come to it, in nanoseconds.
+    /// The time for which the broker leaves arrived bytes unread, in nanoseconds.
     pub reading: u64,
 }
 
-/// What a connection attempt meets.
+/// The result of a connection attempt.
 #[derive(Clone, Copy, Debug)]
 pub enum Attempt {
-    /// A broker, and what goes wrong with it.
+    /// A broker, with the fault that it has.
     Reached(Option<Plan>),
     /// A broker that has forgotten every session.
     Forgot,
-    /// Nobody.
+    /// The port is closed.
     Refused,
-    /// Nobody, who takes long to say so.
+    /// The host does not answer until the deadline.
     TimedOut,
 }
 
 pub struct World {
     now: Cell<u64>,
     pub quirks: Quirks,
-    /// What the next attempts meet. The last one stays.
+    /// The results of the next attempts. The last one repeats.
     pub attempts: RefCell<Vec<Attempt>>,
     pub memory: RefCell<Memory>,
     pub connections: RefCell<Vec<Rc<RefCell<Connection>>>>,
-    /// How many of them were closed by the client.
+    /// The number of connections that the client closed.
     pub closed: Cell<usize>,
-    /// How often the client waited for one of them, or looked.
+    /// The number of times that the client waited for a stream, or looked if it was ready.
     pub waits: Cell<usize>,
 }
 
@@ -74,15 +74,15 @@ impl World {
         self.now.get()
     }
 
-    /// Lets the last connection reach a point.
+    /// Makes the last connection reach a point.
     pub fn reach(&self, point: Point) {
         let connection = self.connections.borrow().last().unwrap().clone();
         connection.borrow_mut().reach(point, self.now());
-        // What was said arrives.
+        // The broker's bytes arrive.
         self.advance(self.now() + 2_000_000);
     }
 
-    /// Ends the last connection, if it is open, between two messages or under the next one: so many nanoseconds from now.
+    /// Ends the last connection, if it is open, `delay` nanoseconds from now: between two messages, or during the next one.
     pub fn lose(&self, reset: bool, delay: u64) {
         let connections = self.connections.borrow();
         let connection = &mut *connections.last().unwrap().borrow_mut();
@@ -175,7 +175,7 @@ fn unreachable(reason: &str) -> Unreachable {
 pub struct SimulatedStream {
     world: Rc<World>,
     connection: Rc<RefCell<Connection>>,
-    /// What the next write may bring.
+    /// The most bytes that the next write may have.
     permit: Cell<usize>,
     flushing: Cell<bool>,
     stalled: Cell<bool>,
@@ -183,10 +183,10 @@ pub struct SimulatedStream {
     whims: Cell<u32>,
 }
 
-/// The system's end of the connection, whether the client closed it or ended without a word.
+/// The operating system closes the connection, both when the client closes it and when the instance ends abruptly.
 impl Drop for SimulatedStream {
-    /// As Linux does it: input that is unread, or comes later, is answered with RST, and the broker's system then throws away
-    /// what the broker has not read.
+    /// As on Linux, input that is unread or arrives later is answered with RST, and the broker's system then discards the bytes
+    /// that the broker has not read.
     fn drop(&mut self) {
         self.let_broker_read(self.world.now());
         let closed = self.world.now();
@@ -208,7 +208,7 @@ impl Drop for SimulatedStream {
 }
 
 impl SimulatedStream {
-    /// Has the broker read what it does by `time`.
+    /// Makes the broker read everything that it reads by `time`.
     fn let_broker_read(&self, time: u64) {
         let connection = &mut *self.connection.borrow_mut();
         let memory = &mut self.world.memory.borrow_mut();
@@ -217,7 +217,7 @@ impl SimulatedStream {
         }
     }
 
-    /// Whether the end of the connection has arrived.
+    /// True if the end of the connection has arrived.
     fn has_ended(&self, connection: &Connection) -> bool {
         connection.end.is_some_and(|end| end <= self.world.now())
     }
@@ -269,7 +269,7 @@ impl Stream for SimulatedStream {
                 return Err(Closed);
             }
             if connection.state == State::Deaf {
-                // Permitted before it was, and never out.
+                // The write was permitted before the connection ended, and never leaves.
                 return Ok(());
             }
             let quirks = self.world.quirks;
@@ -306,7 +306,7 @@ impl Stream for SimulatedStream {
                 };
             }
         }
-        // What the broker reads meanwhile, it may answer.
+        // The broker may answer the bytes that it reads meanwhile.
         loop {
             let connection = self.connection.borrow();
             let arrival = connection.outgoing.front().map(|(time, _)| *time);

@@ -1,6 +1,9 @@
-//! Connections that die without a word, and what is learnt from it.
+//! Connections that die unnoticed, and the conclusions that the client draws.
 
 use super::*;
+
+/// The query of a session that the broker keeps.
+const KEPT: &str = "client_id=c&clean_session=false&ack_timeout_secs=5";
 
 fn connect(
     world: &Rc<World>,
@@ -13,6 +16,8 @@ fn connect(
     options.habits.pings = pings;
     Client::connect(SimulatedNetwork(world.clone()), address, options).unwrap()
 }
+
+/// Publishes a message of this length, which tells it from the others.
 fn publish(
     client: &mut Client<SimulatedNetwork>,
     qos: Qos,
@@ -20,6 +25,8 @@ fn publish(
 ) -> Result<(), PublishError> {
     client.publish(Topic::new("p".into()).unwrap(), vec![b'm'; length], qos)
 }
+
+/// The number of times that the message of this length was delivered.
 fn copies(world: &World, length: usize) -> usize {
     world
         .memory
@@ -29,11 +36,10 @@ fn copies(world: &World, length: usize) -> usize {
         .filter(|it| it.0 == length)
         .count()
 }
-const KEPT: &str = "client_id=c&clean_session=false&ack_timeout_secs=5";
 
-/// The broker answers pings; its connection dies in silence. Two messages are Ok and lost, the second on a connection that the broker ends behind CONNACK.
+/// The broker has answered pings before the first connection dies, and closes the second one behind CONNACK.
 #[test]
-fn one_silence_and_qos_0_is_confirmed_no_more() {
+fn a_dead_connection_does_not_end_the_confirmation_of_qos_0() {
     let plan = Plan {
         point: Point::Sent(CONNACK, Part::Whole),
         fault: Fault::Fin,
@@ -65,9 +71,9 @@ fn one_silence_and_qos_0_is_confirmed_no_more() {
     );
 }
 
-/// An id is taken for free on a new connection since it was free on the dead one.
+/// A packet id that was freed on a connection which died is freed again on the next one.
 #[test]
-fn qos_2_ok_and_lost() {
+fn a_qos_2_message_is_not_taken_for_one_of_another_instance() {
     let plan = Plan {
         point: Point::Received(PUBREL, Part::FirstByte),
         fault: Fault::Silence,
@@ -87,11 +93,11 @@ fn qos_2_ok_and_lost() {
         world.memory.borrow_mut().delivers_late = late;
         let mut ours = connect(&world, KEPT, 0, Pings::Unknown);
         assert_eq!(publish(&mut ours, Qos::ExactlyOnce, 1), Ok(()));
-        // Another instance takes the session over, and is gone half way.
+        // Another instance takes over the session, and leaves a message unfinished.
         let mut other = connect(&world, KEPT, 0, Pings::Unknown);
         let theirs = publish(&mut other, Qos::ExactlyOnce, 2);
         assert!(theirs.is_err());
-        // Our connection died without a word.
+        // Our connection died unnoticed.
         world.connections.borrow()[0].borrow_mut().state = State::Silent;
         world.advance(world.now() + 11 * SECOND);
         let result = publish(&mut ours, Qos::ExactlyOnce, 3);
@@ -99,9 +105,9 @@ fn qos_2_ok_and_lost() {
     }
 }
 
-/// An instance that ends behind a QoS 0 message, behind a ping that was not counted.
+/// The instance ends right after the message. A ping that the client does not wait for must not reset the connection.
 #[test]
-fn uncounted_ping() {
+fn a_qos_0_behind_a_ping_without_an_answer_arrives() {
     let quirks = Quirks {
         reading: 800_000_000,
         ..QUIRKS[0]
@@ -115,9 +121,9 @@ fn uncounted_ping() {
     assert_eq!(copies(&world, 2), 1);
 }
 
-/// Opened, and dead in silence before the first message.
+/// The connection is opened, and dies unnoticed before its first message.
 #[test]
-fn fresh_idle() {
+fn a_connection_that_died_before_its_first_message_is_replaced() {
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
         let world = World::new(QUIRKS[0], vec![Attempt::Reached(None)]);
         let mut client = connect(&world, "", 0, Pings::Unknown);

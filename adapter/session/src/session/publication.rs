@@ -9,10 +9,10 @@ use crate::{
     output::Output,
 };
 
-/// A throughput that every network has, in bytes a second: a large payload gets the time that it needs.
+/// The lowest throughput that a network is expected to have, in bytes a second: large payloads get time in proportion.
 const MIN_THROUGHPUT: u64 = 64 * 1024;
 
-/// The message in flight, on whichever connection.
+/// The message in flight, across all its connections.
 #[derive(Debug)]
 pub(super) struct Publication {
     topic: Topic,
@@ -20,47 +20,51 @@ pub(super) struct Publication {
     pub(super) qos: Qos,
     length: PublishLength,
     pub(super) packet_id: u16,
-    /// The broker's next answer; `None` for QoS 0.
+    /// The acknowledgement that the broker sends next; `None` for QoS 0.
     pub(super) ack: Option<Ack>,
-    /// The PINGREQ whose PINGRESP is to show that the broker has read the message.
+    /// The PINGREQ behind the message, while its PINGRESP is awaited to show that the broker has read the message.
     pub(super) confirmation: Option<Question>,
-    /// Where in the output the PUBREL ends that frees its packet id before it is sent.
+    /// The offset in the output at which the PUBREL ends that frees the packet id, while its answer is awaited.
     pub(super) release: Option<u64>,
-    /// Whether the ping behind that was answered.
-    pub(super) is_ponged: bool,
-    /// Whether its packet id was freed so, on this connection.
+    /// True if the PINGREQ behind that PUBREL was answered.
+    pub(super) is_ping_answered: bool,
+    /// True if the packet id was freed on this connection.
     pub(super) is_released: bool,
-    /// How often in a row a broker closed the connection when it was to free the packet id.
+    /// The number of connections in a row that the broker closed while a PUBREL was to free the packet id.
     pub(super) refusals: u8,
-    /// How many pings went before it on this connection.
+    /// The number of PINGREQs queued before it on this connection.
     pub(super) pings_before: u32,
-    /// Whether a ping behind it is to show that the broker reads at all.
+    /// True if a PINGREQ must follow it, because nothing has arrived on the connection for long.
     pub(super) is_confirmed: bool,
-    /// The connection is asked for a sign of life before it is sent, by this time.
+    /// The time by which the connection must answer the PINGREQ in front of the message, while the message waits for that.
     pub(super) sign_of_life: Option<Instant>,
-    /// The end of all patience.
+    /// The time at which the message fails in any case.
     pub(super) deadline: Instant,
-    /// The end of patience with a transport that takes nothing, or with a broker that answers nothing once all was sent.
+    /// The time at which the message fails if the transport takes nothing more of it, or if the broker, once everything was
+    /// sent, does not answer.
     pub(super) stall_deadline: Instant,
-    /// Where in the output begins and ends which the broker is to answer; it can't have an answer before.
+    /// The offset in the output at which the packet begins that the broker must answer.
     begin: u64,
+    /// The offset in the output at which that packet ends. The broker cannot answer before the transport has taken it up to here.
     pub(super) end: u64,
-    /// Whether the transport took some of it.
+    /// True if the transport took part of it on this connection.
     begun: bool,
-    /// Whether the transport took all of it.
+    /// True if the transport took all of it on this connection.
     pub(super) sent: bool,
-    /// The same of an earlier connection, which was lost.
+    /// True if the transport took part of it on an earlier connection, which was lost.
     begun_before: bool,
+    /// True if the transport took all of it on an earlier connection, which was lost.
     pub(super) sent_before: bool,
-    /// When the transport took some of it last, or the broker accepted the connection.
+    /// The time at which the transport last took part of it, or the broker last moved it on, such as by accepting the
+    /// connection.
     pub(super) progress: Instant,
-    /// Whether some of it left before CONNACK, on this connection.
+    /// True if part of it was sent before CONNACK on this connection.
     pub(super) has_left_early: bool,
-    /// Whether a ping was sent in place of one that left so.
+    /// True if a second PINGREQ was sent in place of one that was sent before CONNACK.
     pub(super) is_asked_again: bool,
-    /// When a connection was lost under it for the first time.
+    /// The time at which its first connection was lost.
     pub(super) first_loss: Option<Instant>,
-    /// The pause before the next connection; zero before the first one.
+    /// The latest pause before a new connection; zero if there was none.
     pub(super) pause: Duration,
 }
 
@@ -89,7 +93,7 @@ impl Publication {
             },
             confirmation: None,
             release: None,
-            is_ponged: false,
+            is_ping_answered: false,
             is_released: false,
             refusals: 0,
             pings_before: 0,
@@ -111,14 +115,15 @@ impl Publication {
         }
     }
 
-    /// Writes what is due: PUBLISH, or PUBREL once PUBREC has come.
+    /// Writes PUBLISH, or PUBREL once PUBREC has come.
     pub(super) fn enqueue(&mut self, output: &mut Output, kept: bool) {
         self.begin = output.end();
         if self.ack == Some(Ack::Pubcomp) {
             codec::ack(Ack::Pubrel, self.packet_id, output.control());
         } else {
             output.reserve(self.length.packet);
-            // In a session that ended with its connection, it would be the first that the broker sees of it [MQTT-3.3.1-1].
+            // Where the session ended with its connection, this is the first copy that the new session sees, and DUP must be 0
+            // [MQTT-3.3.1-1].
             let dup = self.begun_before && kept && self.qos != Qos::AtMostOnce;
             codec::publish_header(
                 &self.topic,
@@ -133,7 +138,7 @@ impl Publication {
         self.end = output.end();
     }
 
-    /// The transport has taken the output up to here.
+    /// Records that the transport has taken the output up to the offset `taken`.
     pub(super) fn transmitted(&mut self, taken: u64, now: Instant, ack_timeout: Duration) {
         if !self.sent {
             self.progress = now;
@@ -143,7 +148,7 @@ impl Publication {
         }
     }
 
-    /// Whether it may go out on another connection, after the loss of this one. `kept` is whether the session outlives it.
+    /// True if the message may be sent again after the loss of its connection. `kept` is true if the session outlives it.
     pub(super) fn may_be_sent_again(&self, kept: bool) -> bool {
         match self.qos {
             Qos::AtLeastOnce => true,
@@ -152,9 +157,10 @@ impl Publication {
         }
     }
 
-    /// Its connection was lost, and it waits for another. `is_accepted` is whether the broker had accepted that one.
+    /// Prepares the message for another connection after the loss of this one. `is_accepted` is true if the broker had accepted
+    /// the lost one.
     pub(super) fn lost(&mut self, is_accepted: bool) {
-        self.is_ponged = false;
+        self.is_ping_answered = false;
         self.is_released = false;
         self.has_left_early = false;
         self.is_asked_again = false;
@@ -172,17 +178,18 @@ impl Publication {
         self.end = u64::MAX;
     }
 
-    /// Whether a broker in which its packet id is in use would take it for the message that has the id, and drop it.
+    /// True if its packet id must be freed first: a broker in which the id is in use would take the message for another one,
+    /// and drop it.
     pub(super) fn needs_release(&self) -> bool {
         self.ack == Some(Ack::Pubrec) && !self.sent_before && !self.is_released
     }
 
-    /// Whether nothing of it is in the output of this connection.
+    /// True if nothing of it is in the output of this connection.
     pub(super) fn is_waiting(&self) -> bool {
         self.end == u64::MAX && self.release.is_none()
     }
 
-    /// Whether the broker has said nothing of it yet, of what it says to a message that is acknowledged.
+    /// True if the message is one that the broker acknowledges, and no acknowledgement has come yet.
     pub(super) fn has_had_no_answer(&self) -> bool {
         match self.ack {
             Some(Ack::Puback) => true,
@@ -191,22 +198,23 @@ impl Publication {
         }
     }
 
-    /// Whether it can only go on if the broker remembers how far it got.
+    /// True if it can only continue if the broker remembers how far it got.
     pub(super) fn is_resumed(&self) -> bool {
         self.qos == Qos::ExactlyOnce && self.sent_before
     }
 
-    /// What is known of it if it ends with `failure`.
+    /// The fate of the message if it fails with `failure`.
     pub(super) fn fate(&self, failure: &Failure) -> Fate {
         match failure {
             _ if self.sent_before => Fate::Unknown,
-            // A broker that refuses us must not act on what follows [MQTT-3.1.4-5].
+            // A broker that refuses the connection must not process what follows CONNECT [MQTT-3.1.4-5].
             Failure::Refused(_) => Fate::NotDelivered,
             _ if self.sent => Fate::Unknown,
             _ => Fate::NotDelivered,
         }
     }
 
+    /// The step that the message waits for, on a connection that the broker has accepted.
     pub(super) fn awaited(&self) -> Awaited {
         match self.ack {
             _ if self.sign_of_life.is_some() || self.release.is_some() => Awaited::Pingresp,
@@ -215,7 +223,7 @@ impl Publication {
             Some(Ack::Puback) => Awaited::Puback,
             Some(Ack::Pubrec) => Awaited::Pubrec,
             Some(_) => Awaited::Pubcomp,
-            // The answer to an earlier ping.
+            // An earlier PINGREQ is not answered yet.
             None => Awaited::Pingresp,
         }
     }

@@ -1,4 +1,4 @@
-//! The session on virtual time, with bytes as a broker would send them.
+//! Tests of the session on virtual time, with bytes as a broker would send them.
 
 use core::time::Duration;
 
@@ -10,11 +10,26 @@ mod hostile;
 mod reconnect;
 
 const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+/// CONNACK of a broker that has a session for the client.
+const SESSION_PRESENT: &[u8] = &[0x20, 2, 1, 0];
+const PINGREQ: &[u8] = &[0xc0, 0];
 const PINGRESP: &[u8] = &[0xd0, 0];
+/// The acknowledgements of packet id 1, which the first message has.
+const PUBACK_1: &[u8] = &[0x40, 2, 0, 1];
+const PUBREC_1: &[u8] = &[0x50, 2, 0, 1];
+const PUBCOMP_1: &[u8] = &[0x70, 2, 0, 1];
+/// The PUBREL that frees packet id 1, and the PINGREQ behind it.
+const RELEASE_1: &[u8] = &[0x62, 2, 0, 1, 0xc0, 0];
+/// CONNECT for [`options`].
+const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
 const KEEP_ALIVE_SECS: u64 = 8;
 
 fn at(secs: u64) -> Instant {
     Instant::from_nanos(secs * 1_000_000_000)
+}
+
+fn millis(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
 }
 
 fn options() -> ConnectOptions {
@@ -26,7 +41,7 @@ fn options() -> ConnectOptions {
         last_packet_id: 0,
         connect_timeout: Duration::from_secs(5),
         ack_timeout: Duration::from_secs(20),
-        // Known to be as it should; see `brokers` for the others.
+        // The broker is known to follow the standard; see `brokers` for the others.
         habits: Habits {
             early: Early::Taken,
             ..Habits::default()
@@ -37,7 +52,15 @@ fn options() -> ConnectOptions {
     }
 }
 
-/// A session with a connection.
+/// Options of a session that the broker keeps.
+fn kept() -> ConnectOptions {
+    ConnectOptions {
+        clean_session: false,
+        ..options()
+    }
+}
+
+/// A session with a connection on which nothing was sent.
 fn online(options: ConnectOptions) -> Session {
     let mut session = Session::new(options);
     session.connected(at(0));
@@ -48,7 +71,7 @@ fn topic() -> Topic {
     Topic::new("t".into()).unwrap()
 }
 
-/// Takes everything that the session wants sent, as a transport that is never busy.
+/// Takes and flushes everything that the session sends, as a transport that is never busy.
 fn sent(session: &mut Session, now: Instant) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !session.transmit().is_empty() {
@@ -60,7 +83,7 @@ fn sent(session: &mut Session, now: Instant) -> Vec<u8> {
     bytes
 }
 
-/// A session with a message in flight whose bytes are all sent.
+/// A session with a message in flight whose bytes were all sent.
 fn publishing(options: ConnectOptions, qos: Qos) -> Session {
     let mut session = online(options);
     session.publish(topic(), b"m".to_vec(), qos, at(0)).unwrap();
@@ -94,15 +117,15 @@ fn connect_waits_for_the_first_message_and_leaves_with_it() {
     session
         .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
         .unwrap();
-    // In one piece, so that it can be one write.
+    // Both packets are in one piece, so that one write can send them.
     let expected = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c\x32\x06\0\x01t\0\x01m";
     assert_eq!(session.transmit(), expected);
 }
 
-/// The first of a connection: the broker has read it once it answers the ping behind it, and does not merely accept us.
+/// The first message of a connection is published once the broker has answered the ping behind it; CONNACK is not enough.
 #[test]
 fn the_first_qos_0_is_published_once_read() {
-    // By the broker's word, without the transport's.
+    // The broker's answer is enough without the transport's flush.
     let mut session = online(options());
     session
         .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
@@ -115,14 +138,14 @@ fn the_first_qos_0_is_published_once_read() {
     session.receive(PINGRESP, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 
-    // Not by the transport's.
+    // The transport's flush is not enough without the broker's answer.
     let mut session = publishing(options(), Qos::AtMostOnce);
     session.receive(CONNACK, at(0), || 0);
     assert_eq!(session.poll(), None);
     session.receive(PINGRESP, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 
-    // Nobody can answer a ping that has not left.
+    // A broker cannot answer a ping that was not sent in full.
     let mut session = online(options());
     session
         .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(0))
@@ -134,7 +157,7 @@ fn the_first_qos_0_is_published_once_read() {
     assert_eq!(failed(&mut session), Failure::Violation(violation));
 }
 
-/// It is alone, with no question behind it: the app may end before an answer is read, and that would cost the message.
+/// No ping follows it: the app may end before the answer is read, which would reset the connection and lose the message.
 #[test]
 fn a_further_qos_0_is_published_once_flushed() {
     for first in [Qos::AtMostOnce, Qos::AtLeastOnce] {
@@ -159,7 +182,7 @@ fn a_further_qos_0_is_published_once_flushed() {
     }
 }
 
-/// Behind a question that has no answer yet, a message that nobody acknowledges is not through before that is read.
+/// A QoS 0 message behind a ping that is not answered yet is published only once the answer was read.
 #[test]
 fn a_qos_0_behind_a_question_awaits_its_answer() {
     let keep_alive = ConnectOptions {
@@ -183,8 +206,7 @@ fn a_qos_0_behind_a_question_awaits_its_answer() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// A broker that speaks unasked, as to a kept session, may do it again at any time: so it must have read each message that
-/// nobody acknowledges.
+/// A broker that sends unasked, as in a kept session, may do it again at any time, so it must have read each QoS 0 message.
 #[test]
 fn each_qos_0_to_a_talkative_broker_is_confirmed() {
     let unasked: [&[u8]; 5] = [
@@ -221,7 +243,7 @@ fn each_qos_0_to_a_talkative_broker_is_confirmed() {
     }
 }
 
-/// Once in a while, where nothing comes back.
+/// A ping follows a QoS 0 message once in a while, if nothing arrives for long.
 #[test]
 fn a_stream_of_qos_0_is_confirmed_at_times() {
     let mut session = connected(Qos::AtMostOnce);
@@ -240,7 +262,7 @@ fn a_stream_of_qos_0_is_confirmed_at_times() {
     }
 }
 
-/// A connection that was idle for long may be dead. It is asked, and replaced at once if it does not answer.
+/// A connection that was idle for long may be dead. It is pinged, and replaced at once if it does not answer.
 #[test]
 fn an_idle_connection_is_asked_for_a_sign_of_life() {
     let idle = || {
@@ -276,7 +298,7 @@ fn an_idle_connection_is_asked_for_a_sign_of_life() {
     }
 }
 
-/// The slower the network, the longer.
+/// On a slow network, the session waits longer for the answer.
 #[test]
 fn the_patience_grows_with_the_round_trip() {
     let mut session = publishing(options(), Qos::AtLeastOnce);
@@ -291,7 +313,7 @@ fn the_patience_grows_with_the_round_trip() {
     assert_eq!(session.farewell(), MAX_FAREWELL);
 }
 
-/// Thrown out between CONNACK and the message, as happens to those who share a client id.
+/// The broker may close the connection between CONNACK and the message, as happens to clients that share a client id.
 #[test]
 fn a_qos_0_that_was_not_read_is_an_error() {
     let mut session = publishing(options(), Qos::AtMostOnce);
@@ -321,7 +343,7 @@ fn qos_2_is_published_once_completed() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// However the network cuts and joins the broker's bytes.
+/// The result is the same however the network cuts and joins the broker's bytes.
 #[test]
 fn answers_are_understood_at_every_cut() {
     let answers = [CONNACK, &[0x50, 2, 0, 1]].concat();
@@ -366,13 +388,13 @@ fn packet_ids_run_from_1_to_65535_and_never_are_0() {
 fn a_refusal_ends_the_first_message() {
     let mut session = publishing(options(), Qos::AtMostOnce);
     session.receive(&[0x20, 2, 0, 4], at(0), || 0);
-    // Brokers close behind it, which adds nothing.
+    // Brokers close the connection behind a refusal, which changes nothing.
     session.closed(at(0), || 0);
     assert_eq!(
         failed(&mut session),
         Failure::Refused(Refusal::BadCredentials)
     );
-    // The next message asks again.
+    // The next message connects again.
     session
         .publish(topic(), vec![], Qos::AtMostOnce, at(1))
         .unwrap();
@@ -383,7 +405,7 @@ fn a_refusal_ends_the_first_message() {
 fn what_cannot_come_ends_the_session() {
     use Violation as V;
     let cases: [(Session, &[u8], Violation); 10] = [
-        // Before CONNACK nothing else may come.
+        // Before CONNACK no other packet is allowed.
         (
             publishing(options(), Qos::AtLeastOnce),
             &[0x40, 2, 0, 1],
@@ -428,7 +450,7 @@ fn what_cannot_come_ends_the_session() {
         (connected(Qos::AtLeastOnce), &[0xf0], V::FirstByte(0xf0)),
     ];
     for (mut session, bytes, violation) in cases {
-        // Of the QoS 0 message, the promise was kept before.
+        // The QoS 0 message was published before.
         let published = session.poll().is_some();
         session.receive(bytes, at(0), || 0);
         assert!(!session.is_connected());
@@ -442,7 +464,7 @@ fn what_cannot_come_ends_the_session() {
     }
 }
 
-/// A broker cannot have seen what has not left.
+/// A broker cannot answer a message that was not sent in full.
 #[test]
 fn an_answer_that_comes_too_early_is_a_violation() {
     let mut session = online(options());
@@ -471,7 +493,7 @@ fn an_answer_that_comes_too_early_is_a_violation() {
     assert_eq!(failed(&mut session), Failure::Violation(violation));
 }
 
-/// What waits behind a message has nothing to do with it.
+/// Packets that wait behind a message do not affect it.
 #[test]
 fn a_message_is_done_though_answers_to_others_have_not_left() {
     let mut session = connected(Qos::AtMostOnce);
@@ -522,7 +544,7 @@ fn one_message_at_a_time() {
     assert_eq!(session.timeout(), None);
 }
 
-/// With no message in flight there is nobody to tell but the next one, of which nothing is sent.
+/// If no message is in flight, the next one reports the failure, and nothing of it is sent.
 #[test]
 fn a_violation_between_messages_is_told_to_the_next() {
     let mut session = connected(Qos::AtMostOnce);
@@ -552,7 +574,7 @@ fn a_lost_connection_says_what_was_awaited() {
     received.receive(&[0x50, 2, 0, 1], at(0), || 0);
     sent(&mut received, at(0));
     for (mut session, awaited) in [
-        // A broker that does not want us need not read our message to its end.
+        // A broker that refuses the connection need not read our message to its end.
         (refused, Awaited::Connack),
         (unsent, Awaited::Transmission),
         (publishing(options(), Qos::AtMostOnce), Awaited::Connack),
@@ -591,7 +613,7 @@ fn every_wait_has_a_bound() {
     }
 }
 
-/// A broker that answers one byte a second, or every step at the last moment, gains no time by it.
+/// A broker that answers one byte a second, or takes each step at the last moment, does not extend the deadline.
 #[test]
 fn slow_answers_do_not_move_the_bound() {
     let mut session = publishing(options(), Qos::ExactlyOnce);
@@ -603,7 +625,7 @@ fn slow_answers_do_not_move_the_bound() {
     assert_eq!(session.timeout(), Some(at(20)));
 }
 
-/// A large payload gets the time that it needs, as long as the transport takes some of it.
+/// A large payload gets the time that it needs, as long as the transport keeps taking parts of it.
 #[test]
 fn sending_is_bounded_by_its_progress_and_its_size() {
     let mut session = online(options());
@@ -629,7 +651,7 @@ fn a_large_payload_follows_its_header_without_a_gap() {
     session
         .publish(topic(), payload.clone(), Qos::AtLeastOnce, at(0))
         .unwrap();
-    // A train that fills a write, and the rest from where it lies.
+    // The first write is full, and the rest of the payload is not copied.
     assert_eq!(session.transmit().len(), 65 * 1024);
     let mut bytes = Vec::new();
     while !session.transmit().is_empty() {
@@ -638,7 +660,7 @@ fn a_large_payload_follows_its_header_without_a_gap() {
         session.transmitted(count, at(0));
     }
     assert!(bytes.ends_with(&payload));
-    // CONNECT, then type, length and topic of the PUBLISH.
+    // CONNECT, then the type, length and topic of the PUBLISH.
     assert_eq!(bytes.len() - payload.len(), 15 + 4 + 3 + 2);
 }
 
@@ -674,9 +696,9 @@ fn silence_longer_than_the_keep_alive_is_broken_by_a_ping() {
     assert_eq!(session.transmit(), b"");
     session.handle_timeout(at(12), || 0);
     assert_eq!(sent(&mut session, at(12)), [0xc0, 0]);
-    // Pings gain no time either.
+    // Pings do not extend the deadline either.
     assert_eq!(session.timeout(), Some(at(18)));
-    // An acknowledgement is taken although a ping has not left yet.
+    // An acknowledgement counts although a ping is not sent yet.
     session.receive(&[0xd0, 0, 0x40, 2, 0, 1], at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 }
@@ -687,7 +709,7 @@ fn without_a_keep_alive_there_is_no_ping() {
     assert_eq!(session.timeout(), Some(at(20)));
 }
 
-/// Some brokers say it again, if what it asks for takes its time.
+/// Some brokers repeat PUBREC if their work on the message takes long.
 #[test]
 fn pubrec_may_come_twice() {
     let mut session = connected(Qos::ExactlyOnce);
@@ -699,7 +721,7 @@ fn pubrec_may_come_twice() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// Messages for a subscription that someone else made with our client id.
+/// The session receives messages for a subscription that another client with its id made.
 #[test]
 fn messages_to_us_are_acknowledged_and_dropped() {
     let mut session = connected(Qos::AtLeastOnce);
@@ -725,7 +747,7 @@ fn a_flood_of_messages_does_not_grow_our_memory() {
     }
 }
 
-/// Our own message waits for the broker as well, and may be larger than all that we keep for it.
+/// Our own message waits for the broker as well, and may be larger than the limit on kept replies.
 #[test]
 fn our_own_message_is_no_flood() {
     for (name, payload) in [("t".to_owned(), 65_527), ("t".repeat(65_535), 1_000_000)] {
@@ -745,7 +767,7 @@ fn our_own_message_is_no_flood() {
 #[test]
 fn a_packet_above_the_limit_is_refused_by_its_length_alone() {
     let mut session = connected(Qos::AtLeastOnce);
-    // 256 MiB, says the header.
+    // The header claims 256 MiB.
     session.receive(&[0x30, 0xff, 0xff, 0xff, 0x7f], at(0), || 0);
     let violation = Violation::TooLarge(268_435_455);
     assert_eq!(failed(&mut session), Failure::Violation(violation));

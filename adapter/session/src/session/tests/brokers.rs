@@ -1,12 +1,9 @@
-//! Brokers that do less than MQTT asks of them, or more.
+//! Brokers that do less than MQTT requires, or more.
 
 use super::*;
 use crate::Protocol;
 
-const PUBACK: &[u8] = &[0x40, 2, 0, 1];
-const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
-
-/// Of a broker that nothing is known of.
+/// Options for a broker of which nothing is known.
 fn options() -> ConnectOptions {
     ConnectOptions {
         habits: Habits::default(),
@@ -20,11 +17,7 @@ fn connected(qos: Qos) -> Session {
     session
 }
 
-fn millis(millis: u64) -> Instant {
-    Instant::from_nanos(millis * 1_000_000)
-}
-
-/// Makes the next connection, after a pause if there is one, and says what left on it.
+/// Makes the next connection, after a pause if there is one, and returns its time and the bytes sent on it.
 fn next_connection(session: &mut Session) -> (Instant, Vec<u8>) {
     let mut now = at(0);
     loop {
@@ -41,7 +34,7 @@ fn next_connection(session: &mut Session) -> (Instant, Vec<u8>) {
     (now, sent(session, now))
 }
 
-/// A broker that takes nothing before its CONNACK: from the second connection on it gets nothing.
+/// A broker that closes on packets before its CONNACK gets none from the second connection on.
 #[test]
 fn a_broker_that_closes_on_what_comes_early() {
     let mut session = publishing(options(), Qos::AtLeastOnce);
@@ -50,12 +43,12 @@ fn a_broker_that_closes_on_what_comes_early() {
     assert_eq!(train, CONNECT);
     session.receive(CONNACK, now, || 0);
     assert_eq!(sent(&mut session, now), b"\x32\x06\0\x01t\0\x01m");
-    session.receive(PUBACK, now, || 0);
+    session.receive(PUBACK_1, now, || 0);
     assert_eq!(session.poll(), Some(Event::Published));
     assert_eq!(session.habits().early, Early::Refused);
 }
 
-/// What must not come twice is an error, once, which names the cause.
+/// A message that must not arrive twice fails once, with an error that names the cause.
 #[test]
 fn a_message_that_a_broker_closed_on_is_in_doubt_once() {
     for qos in [Qos::AtMostOnce, Qos::ExactlyOnce] {
@@ -115,22 +108,22 @@ fn a_broker_that_is_known_gets_nothing_early() {
     let mut session = publishing(options.clone(), Qos::AtMostOnce);
     assert!(session.publication.is_some());
     session.receive(CONNACK, at(0), || 0);
-    // The first of its connection, as ever.
+    // As on every connection, a ping follows the first QoS 0 message.
     assert_eq!(sent(&mut session, at(0)), b"\x30\x04\0\x01tm\xc0\0");
     session.receive(PINGRESP, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 
-    // Nothing of it left: that is no doubt.
+    // Nothing of the message was sent, so it may be sent again.
     let mut session = publishing(options, Qos::AtMostOnce);
     session.closed(at(0), || 0);
     assert_eq!(next_connection(&mut session).1, CONNECT);
 }
 
-/// A broker that has taken early messages is not suspected for each connection that is lost.
+/// A lost connection is no sign against a broker that has accepted a message before CONNACK.
 #[test]
 fn a_broker_that_took_early_messages_is_trusted() {
     let mut session = connected(Qos::AtLeastOnce);
-    session.receive(PUBACK, at(0), || 0);
+    session.receive(PUBACK_1, at(0), || 0);
     assert_eq!(session.poll(), Some(Event::Published));
     assert_eq!(session.habits().early, Early::Taken);
     session.closed(at(1), || 0);
@@ -142,25 +135,25 @@ fn a_broker_that_took_early_messages_is_trusted() {
     assert_eq!(session.habits().early, Early::Taken);
 }
 
-/// It reads CONNECT, and throws away what came with it. Before or behind its CONNACK, that is silence.
+/// The broker reads CONNECT, and throws away the bytes behind it: before or after its CONNACK, it sends nothing more.
 #[test]
 fn a_broker_that_loses_what_comes_early() {
     for answer in [&b""[..], CONNACK] {
         let mut session = publishing(options(), Qos::AtLeastOnce);
         session.receive(answer, at(0), || 0);
-        // As long as a connection may take.
+        // The message waits as long as a connection may take.
         assert_eq!(session.timeout(), Some(at(5)));
         session.handle_timeout(at(5), || 0);
         let (now, train) = next_connection(&mut session);
         assert_eq!(train, CONNECT);
         session.receive(CONNACK, now, || 0);
         sent(&mut session, now);
-        session.receive(PUBACK, now, || 0);
+        session.receive(PUBACK_1, now, || 0);
         assert_eq!(session.poll(), Some(Event::Published));
     }
 }
 
-/// A broker that answers the second ping and not the first has lost that, and the message in front of it.
+/// A broker that answers the second ping and not the first one has lost the first, and the message in front of it.
 #[test]
 fn a_qos_0_that_was_lost_early_is_an_error() {
     let mut session = publishing(options(), Qos::AtMostOnce);
@@ -175,7 +168,7 @@ fn a_qos_0_that_was_lost_early_is_an_error() {
     assert_eq!(session.poll(), Some(event));
     assert_eq!(session.habits().early, Early::Refused);
 
-    // One that was slow has answered both.
+    // A broker that was only slow answers both.
     let mut session = publishing(options(), Qos::AtMostOnce);
     session.receive(CONNACK, at(0), || 0);
     session.handle_timeout(at(1), || 0);
@@ -184,7 +177,7 @@ fn a_qos_0_that_was_lost_early_is_an_error() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// QoS 0 promises no more than sending, and is Ok after a moment; nor is the broker asked again.
+/// A QoS 0 message is published without an answer after a moment, and later messages send no ping.
 #[test]
 fn a_broker_that_answers_no_ping() {
     let mut session = publishing(options(), Qos::AtMostOnce);
@@ -196,17 +189,17 @@ fn a_broker_that_answers_no_ping() {
     assert_eq!(session.poll(), Some(Event::Published));
     assert_eq!(session.habits().pings, Pings::Ignored);
 
-    // A late answer would be a danger to it: so the next message has a connection of its own.
+    // A late answer would endanger the next message, which therefore gets a new connection.
     session
         .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(3))
         .unwrap();
     let (now, train) = next_connection(&mut session);
-    // Nothing would show that it was lost before CONNACK.
+    // Nothing would show that a message before CONNACK was lost.
     assert_eq!(train, CONNECT);
     session.receive(CONNACK, now, || 0);
     assert_eq!(sent(&mut session, now), b"\x30\x04\0\x01tn");
     assert_eq!(session.poll(), Some(Event::Published));
-    // And that one is used.
+    // Further messages use that connection.
     for _ in 0..3 {
         session
             .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, now)
@@ -214,7 +207,7 @@ fn a_broker_that_answers_no_ping() {
         assert_eq!(sent(&mut session, now), b"\x30\x04\0\x01tn");
         assert_eq!(session.poll(), Some(Event::Published));
     }
-    // Unless it was idle for long, for there is no asking.
+    // A connection that was idle for long is replaced, since a ping cannot test it.
     let later = now + SILENCE + SILENCE;
     session
         .publish(topic(), vec![], Qos::AtLeastOnce, later)
@@ -222,7 +215,7 @@ fn a_broker_that_answers_no_ping() {
     assert!(matches!(session.poll(), Some(Event::Connect(_))));
 }
 
-/// Whoever says CONNACK late has more time for the ping.
+/// A broker whose CONNACK comes late has more time to answer a ping.
 #[test]
 fn the_patience_with_a_ping_grows_with_connack() {
     let mut session = publishing(options(), Qos::AtMostOnce);
@@ -230,7 +223,7 @@ fn the_patience_with_a_ping_grows_with_connack() {
     assert_eq!(session.timeout(), Some(at(2 + 1 + 4 * 2)));
 }
 
-/// In a kept session, where the packet id is freed first.
+/// In a session that the broker keeps, the packet id is freed first.
 #[test]
 fn a_broker_that_answers_neither_pubrel_nor_ping() {
     let options = ConnectOptions {
@@ -239,13 +232,13 @@ fn a_broker_that_answers_neither_pubrel_nor_ping() {
     };
     let mut session = publishing(options, Qos::ExactlyOnce);
     session.receive(&[0x20, 2, 1, 0], at(0), || 0);
-    // What left early may be lost: so it is asked once more.
+    // The packets that were sent before CONNACK may be lost, so they are sent once more.
     session.handle_timeout(at(1), || 0);
     assert_eq!(sent(&mut session, at(1)), [0x62, 2, 0, 1, 0xc0, 0]);
     session.handle_timeout(at(2), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x34\x06\0\x01t\0\x01m");
 
-    // Or late.
+    // The answers may also come late.
     session.receive(&[0x70, 2, 0, 1, 0xd0, 0], at(3), || 0);
     assert_eq!(session.transmit(), b"");
     session.receive(&[0x50, 2, 0, 1], at(3), || 0);
@@ -254,7 +247,7 @@ fn a_broker_that_answers_neither_pubrel_nor_ping() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// Said in MQTT 5 alone, and by some brokers in 3.1.1: the connection is lost, no promise broken.
+/// Brokers send DISCONNECT in MQTT 5, and some in 3.1.1 too. The connection is lost, and the message may go on.
 #[test]
 fn a_disconnect_by_the_broker_is_a_lost_connection() {
     let mut session = connected(Qos::AtLeastOnce);
@@ -262,7 +255,7 @@ fn a_disconnect_by_the_broker_is_a_lost_connection() {
     assert!(!session.is_connected());
     let (now, train) = next_connection(&mut session);
     assert_eq!(train, [CONNECT, b"\x32\x06\0\x01t\0\x01m"].concat());
-    session.receive(&[CONNACK, PUBACK].concat(), now, || 0);
+    session.receive(&[CONNACK, PUBACK_1].concat(), now, || 0);
     assert_eq!(session.poll(), Some(Event::Published));
 
     let mut session = connected(Qos::ExactlyOnce);
@@ -271,7 +264,7 @@ fn a_disconnect_by_the_broker_is_a_lost_connection() {
     assert_eq!(failure, Failure::Dismissed(Awaited::Pubrec));
     assert!(failure.message().contains("by DISCONNECT, before PUBREC"));
 
-    // Between two messages it is not told.
+    // Between two messages it is not reported.
     let mut session = super::connected(Qos::AtMostOnce);
     assert_eq!(session.poll(), Some(Event::Published));
     session.receive(&[0xe0, 0], at(0), || 0);
@@ -291,7 +284,7 @@ fn a_session_that_is_present_for_a_clean_one() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// Who answers in place of a broker is named, as soon as its first bytes tell.
+/// A server that is not a broker is named as soon as its first bytes show its protocol.
 #[test]
 fn other_protocols_are_named() {
     for (bytes, protocol, says) in [
@@ -311,7 +304,7 @@ fn other_protocols_are_named() {
     }
 }
 
-/// Where a message must not come twice, the bound is awaited, and the error says what it may be.
+/// A message that must not arrive twice waits for its deadline, and the error names the possible cause.
 #[test]
 fn silence_to_an_early_message_says_what_it_may_be() {
     for (answer, awaited) in [(&b""[..], Awaited::Connack), (CONNACK, Awaited::Pubrec)] {
@@ -329,7 +322,7 @@ fn silence_to_an_early_message_says_what_it_may_be() {
 #[test]
 fn a_broker_without_qos_2_is_named() {
     let mut session = connected(Qos::ExactlyOnce);
-    session.receive(PUBACK, at(0), || 0);
+    session.receive(PUBACK_1, at(0), || 0);
     let message = failed(&mut session).message();
     assert!(message.contains("use QoS 1"), "{message}");
 }

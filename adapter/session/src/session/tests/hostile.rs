@@ -1,347 +1,347 @@
-//! Findings of a hostile reading of the session, each of which was an Ok too many, a wrong fate or a wrong habit.
+//! Brokers and networks at their worst. In each of these cases an earlier version of the session reported a message as published
+//! too early, reported a wrong fate, or drew a wrong conclusion about the broker.
+
+use std::collections::VecDeque;
 
 use super::*;
 
-fn ms(millis: u64) -> Instant {
-    Instant::from_nanos(millis * 1_000_000)
-}
-fn kept() -> ConnectOptions {
-    ConnectOptions {
-        clean_session: false,
-        ..options()
-    }
-}
+/// A QoS 1 message to us with packet id 7.
+const MESSAGE_TO_US: &[u8] = b"\x32\x05\0\x01t\0\x07";
+
+/// `options` for a broker of which nothing is known.
 fn untried(options: ConnectOptions) -> ConnectOptions {
     ConnectOptions {
         habits: Habits::default(),
         ..options
     }
 }
+
+/// Options of a clean session with this keep alive.
+fn keep_alive(secs: u16) -> ConnectOptions {
+    ConnectOptions {
+        keep_alive: secs,
+        ..options()
+    }
+}
+
+/// Publishes a message and returns the bytes that were sent.
 fn publish(session: &mut Session, qos: Qos, now: Instant) -> Vec<u8> {
     session.publish(topic(), b"m".to_vec(), qos, now).unwrap();
     sent(session, now)
 }
-/// Time passes until an event, at most to `until`.
-fn pass(session: &mut Session, until: Instant) -> (Option<Event>, Instant, Vec<u8>) {
-    let mut all = Vec::new();
-    let mut now = at(0);
+
+/// The result of letting time pass.
+#[derive(Debug)]
+struct Passed {
+    event: Option<Event>,
+    /// The time of the event.
+    time: Instant,
+    /// The bytes that were sent until then.
+    sent: Vec<u8>,
+}
+
+/// Lets time pass, with nothing arriving, until the session has an event, or until `end`.
+fn pass(session: &mut Session, end: Instant) -> Passed {
+    let mut passed = Passed {
+        event: None,
+        time: at(0),
+        sent: Vec::new(),
+    };
     for _ in 0..1000 {
-        if let Some(e) = session.poll() {
-            return (Some(e), now, all);
+        passed.event = session.poll();
+        if passed.event.is_some() {
+            return passed;
         }
-        let Some(t) = session.timeout() else { break };
-        if t > until {
+        let Some(due) = session.timeout().filter(|it| *it <= end) else {
             break;
-        }
-        now = t;
-        session.handle_timeout(t, || 0);
-        all.extend(sent(session, t));
+        };
+        passed.time = due;
+        session.handle_timeout(due, || 0);
+        passed.sent.extend(sent(session, due));
     }
-    (session.poll(), now, all)
+    passed.event = session.poll();
+    passed
 }
 
-/// Kept session, broker HAS answered a ping on this very connection; then it dies in silence under a QoS 0.
+/// In a session that the broker keeps, on a connection on which it has answered a ping.
 #[test]
-fn kept_dead_in_silence() {
-    let mut s = publishing(kept(), Qos::AtMostOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.receive(PINGRESP, at(0), || 0);
-    assert_eq!(s.poll(), Some(Event::Published));
-    assert!(publish(&mut s, Qos::AtMostOnce, at(1)).ends_with(b"\xc0\0"));
-    let (event, when, _) = pass(&mut s, at(100));
-    assert_ne!(
-        event,
-        Some(Event::Published),
-        "a kept session's QoS 0 is Ok without any answer at {when:?}"
-    );
+fn a_qos_0_on_a_connection_that_dies_is_not_published() {
+    let mut session = publishing(kept(), Qos::AtMostOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.receive(PINGRESP, at(0), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
+    let bytes = publish(&mut session, Qos::AtMostOnce, at(1));
+    assert!(bytes.ends_with(PINGREQ), "{bytes:?}");
+    let passed = pass(&mut session, at(100));
+    assert_ne!(passed.event, Some(Event::Published), "{passed:?}");
 }
 
-/// Clean session: one dead connection turns off the promise of the first message of every later connection.
+/// The first message of a later connection is still confirmed by a ping.
 #[test]
-fn habit_from_a_dead_connection() {
-    let mut s = publishing(options(), Qos::AtMostOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.receive(PINGRESP, at(0), || 0);
-    s.poll();
-    // Dead from here.
+fn a_dead_connection_does_not_show_that_the_broker_ignores_pings() {
+    let mut session = publishing(options(), Qos::AtMostOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.receive(PINGRESP, at(0), || 0);
+    session.poll();
+    // Nothing arrives from here on.
     for secs in 1..=11 {
-        publish(&mut s, Qos::AtMostOnce, at(secs));
-        pass(&mut s, at(100));
+        publish(&mut session, Qos::AtMostOnce, at(secs));
+        pass(&mut session, at(100));
     }
-    s.publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(20))
+    session
+        .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(20))
         .unwrap();
-    assert!(matches!(s.poll(), Some(Event::Connect(_))));
-    s.connected(at(20));
-    let train = sent(&mut s, at(20));
-    s.receive(CONNACK, at(20), || 0);
-    // The broker throws us out right behind CONNACK, before it reads the message.
-    s.closed(at(20), || 0);
-    let e = s.poll();
+    assert!(matches!(session.poll(), Some(Event::Connect(_))));
+    session.connected(at(20));
+    let bytes = sent(&mut session, at(20));
+    assert!(bytes.ends_with(PINGREQ), "{bytes:?}");
+    session.receive(CONNACK, at(20), || 0);
+    // The broker closes the connection before it reads the message.
+    session.closed(at(20), || 0);
+    let event = session.poll();
+    assert_ne!(event, Some(Event::Published), "{:?}", session.habits());
+}
+
+/// Other clients may have used the session since the id was freed on the old connection.
+#[test]
+fn a_packet_id_is_freed_again_on_a_new_connection() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0), || 0);
+    sent(&mut session, at(0));
+    session.receive(PUBREC_1, at(0), || 0);
+    sent(&mut session, at(0));
+    session.receive(PUBCOMP_1, at(0), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
+    // An hour later the connection is dead.
+    assert_eq!(publish(&mut session, Qos::ExactlyOnce, at(3600)), PINGREQ);
+    session.handle_timeout(at(3601), || 0);
+    assert!(matches!(session.poll(), Some(Event::Connect(_))));
+    session.connected(at(3601));
+    let bytes = sent(&mut session, at(3601));
+    assert!(bytes.ends_with(RELEASE_1), "{bytes:?}");
+}
+
+/// A QoS 0 message to a broker that answers no pings is published without an answer. The next message, which needs one, is sent
+/// again on a connection that waits for CONNACK.
+#[test]
+fn a_message_without_an_answer_does_not_show_that_early_packets_are_taken() {
+    let mut session = publishing(untried(options()), Qos::AtMostOnce);
+    session.receive(CONNACK, at(0), || 0);
+    pass(&mut session, at(100));
+    session
+        .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(30))
+        .unwrap();
+    session.poll();
+    session.connected(at(30));
+    sent(&mut session, at(30));
+    session.receive(CONNACK, at(30), || 0);
+    let passed = pass(&mut session, at(100));
     assert!(
-        train.ends_with(b"\xc0\0") && e != Some(Event::Published),
-        "{train:?} {e:?} {:?}",
-        s.habits()
+        matches!(passed.event, Some(Event::Connect(_))),
+        "{passed:?}, {:?}",
+        session.habits()
     );
 }
 
-/// Is_released leaks over `replace`.
+/// The message in flight is not in the output yet, which must not overflow the count of kept replies.
 #[test]
-fn release_leaks() {
-    let mut s = publishing(kept(), Qos::ExactlyOnce);
-    s.receive(&[CONNACK, &[0x70, 2, 0, 1], PINGRESP].concat(), at(0), || 0);
-    sent(&mut s, at(0));
-    s.receive(&[0x50, 2, 0, 1], at(0), || 0);
-    sent(&mut s, at(0));
-    s.receive(&[0x70, 2, 0, 1], at(0), || 0);
-    assert_eq!(s.poll(), Some(Event::Published));
-    // An hour later the connection is dead. Meanwhile others used the session.
-    assert_eq!(publish(&mut s, Qos::ExactlyOnce, at(3600)), b"\xc0\0");
-    s.handle_timeout(at(3601), || 0);
-    assert!(matches!(s.poll(), Some(Event::Connect(_))));
-    s.connected(at(3601));
-    let train = sent(&mut s, at(3601));
-    assert!(
-        train.ends_with(&[0x62, 2, 0, 1, 0xc0, 0]),
-        "id not freed on the new connection: {train:?}"
-    );
+fn a_message_to_us_is_answered_while_a_packet_id_is_being_freed() {
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    session.receive(&[CONNACK, MESSAGE_TO_US].concat(), at(0), || 0);
 }
 
-/// A broker that loses what comes early and answers no ping is taken for one that takes it.
+/// As above, while the message waits for the answer to the ping in front of it.
 #[test]
-fn taken_without_an_answer() {
-    let mut s = publishing(untried(options()), Qos::AtMostOnce);
-    s.receive(CONNACK, at(0), || 0);
-    pass(&mut s, at(100));
-    // The next: QoS 1, which such a broker loses as well.
-    s.publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(30))
-        .unwrap();
-    s.poll();
-    s.connected(at(30));
-    sent(&mut s, at(30));
-    s.receive(CONNACK, at(30), || 0);
-    let (event, when, _) = pass(&mut s, at(100));
-    // Promise: conn_timeout_secs later the next connection waits for CONNACK, and the message is Ok.
-    assert!(
-        matches!(event, Some(Event::Connect(_))),
-        "{event:?} at {when:?}, {:?}",
-        s.habits()
-    );
+fn a_message_to_us_is_answered_while_a_sign_of_life_is_awaited() {
+    let mut session = connected(Qos::AtMostOnce);
+    session.poll();
+    publish(&mut session, Qos::AtLeastOnce, at(60));
+    session.receive(MESSAGE_TO_US, at(60), || 0);
 }
 
-/// Overflow where the broker speaks to a kept session before the packet id is free.
 #[test]
-fn overflow_release() {
-    let mut s = publishing(kept(), Qos::ExactlyOnce);
-    s.receive(&[CONNACK, b"\x32\x05\0\x01t\0\x07"].concat(), at(0), || 0);
-}
-/// The same while a sign of life is awaited.
-#[test]
-fn overflow_sign() {
-    let mut s = connected(Qos::AtMostOnce);
-    s.poll();
-    publish(&mut s, Qos::AtLeastOnce, at(60));
-    s.receive(b"\x32\x05\0\x01t\0\x07", at(60), || 0);
-}
-/// Behind 64 KiB there is no limit (no overflow either).
-#[test]
-fn flood() {
-    let mut s = online(kept());
-    s.publish(topic(), vec![0; 70_000], Qos::AtLeastOnce, at(0))
+fn a_flood_is_noticed_while_a_packet_id_is_being_freed() {
+    let mut session = online(kept());
+    session
+        .publish(topic(), vec![0; 70_000], Qos::AtLeastOnce, at(0))
         .unwrap();
-    sent(&mut s, at(0));
-    s.receive(&[CONNACK, &[0x40, 2, 0, 1]].concat(), at(0), || 0);
-    assert_eq!(s.poll(), Some(Event::Published));
-    publish(&mut s, Qos::ExactlyOnce, at(0));
-    // Takes nothing from here, and sends messages.
-    for _ in 0..2_000_000 / 4 {
-        s.receive(b"\x32\x05\0\x01t\0\x07", at(0), || 0);
+    sent(&mut session, at(0));
+    session.receive(&[CONNACK, PUBACK_1].concat(), at(0), || 0);
+    assert_eq!(session.poll(), Some(Event::Published));
+    publish(&mut session, Qos::ExactlyOnce, at(0));
+    // The broker sends messages and reads nothing.
+    for _ in 0..500_000 {
+        session.receive(MESSAGE_TO_US, at(0), || 0);
     }
-    assert!(
-        !s.is_connected(),
-        "{} bytes of replies are kept",
-        s.transmit().len()
-    );
+    let replies = session.transmit().len();
+    assert!(!session.is_connected(), "{replies} bytes of replies");
 }
 
-/// A connection that was opened, and idle before its first message, died in silence.
 #[test]
-fn fresh_idle() {
+fn a_connection_that_was_idle_before_its_first_message_is_replaced() {
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
-        let mut s = online(options());
-        s.publish(topic(), b"m".to_vec(), qos, at(3600)).unwrap();
-        sent(&mut s, at(3600));
-        let (event, when, _) = pass(&mut s, at(4000));
+        let mut session = online(options());
+        session
+            .publish(topic(), b"m".to_vec(), qos, at(3600))
+            .unwrap();
+        sent(&mut session, at(3600));
+        let passed = pass(&mut session, at(4000));
         assert!(
-            matches!(event, Some(Event::Connect(_))),
-            "{qos:?} {event:?} {when:?}"
+            matches!(passed.event, Some(Event::Connect(_))),
+            "{qos:?} {passed:?}"
         );
     }
 }
 
-/// PUBCOMP of the first PUBREL comes while the second waits to be written.
 #[test]
-fn pubcomp_race() {
-    let mut s = publishing(untried(kept()), Qos::ExactlyOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.handle_timeout(at(1), || 0);
-    assert_eq!(s.transmit(), [0x62, 2, 0, 1, 0xc0, 0]);
-    s.receive(&[0x70, 2, 0, 1, 0xd0, 0], at(1), || 0);
-    assert_eq!(s.poll(), None);
+fn a_late_pubcomp_counts_while_the_second_pubrel_is_not_sent() {
+    let mut session = publishing(untried(kept()), Qos::ExactlyOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.handle_timeout(at(1), || 0);
+    assert_eq!(session.transmit(), RELEASE_1);
+    session.receive(&[PUBCOMP_1, PINGRESP].concat(), at(1), || 0);
+    assert_eq!(session.poll(), None);
 }
 
-/// Nothing leaves before CONNACK.
 #[test]
-fn ping_before_connack() {
-    let mut s = publishing(
-        ConnectOptions {
-            keep_alive: 4,
-            habits: Habits {
-                early: Early::Refused,
-                ..Habits::default()
-            },
-            ..options()
-        },
-        Qos::AtLeastOnce,
-    );
-    let (_, _, all) = pass(&mut s, at(5));
-    assert_eq!(all, b"", "left before CONNACK");
-}
-
-/// A slow network and a short keep alive: pings of the keep alive keep the confirmation from coming.
-#[test]
-fn pings_never_zero() {
-    let keep = ConnectOptions {
-        keep_alive: 1,
-        ..options()
+fn no_ping_is_sent_before_connack_to_a_broker_that_refuses_early_packets() {
+    let refused = Habits {
+        early: Early::Refused,
+        ..Habits::default()
     };
-    let mut s = publishing(keep, Qos::AtMostOnce);
-    let rtt = 800;
-    // Each ping is answered 800 ms later.
-    let mut due = std::collections::VecDeque::from([rtt]);
-    let mut t = 0;
-    let mut event = None;
+    let options = ConnectOptions {
+        habits: refused,
+        ..keep_alive(4)
+    };
+    let mut session = publishing(options, Qos::AtLeastOnce);
+    assert_eq!(pass(&mut session, at(5)).sent, b"");
+}
+
+/// On a slow network with a short keep alive, there is always a ping without an answer.
+#[test]
+fn pings_of_the_keep_alive_do_not_delay_a_confirmation() {
+    const ROUND_TRIP_MILLIS: u64 = 800;
+    let mut session = publishing(keep_alive(1), Qos::AtMostOnce);
+    let mut answers_due = VecDeque::from([ROUND_TRIP_MILLIS]);
     let mut answered = 0;
-    while event.is_none() && t < 30_000 {
-        if t == rtt {
-            s.receive(CONNACK, ms(t), || 0);
+    let mut event = None;
+    let mut elapsed = 0;
+    while event.is_none() && elapsed < 30_000 {
+        let now = millis(elapsed);
+        if elapsed == ROUND_TRIP_MILLIS {
+            session.receive(CONNACK, now, || 0);
         }
-        if due.front().is_some_and(|&d| d <= t) {
-            due.pop_front();
+        if answers_due.front().is_some_and(|due| *due <= elapsed) {
+            answers_due.pop_front();
             answered += 1;
-            s.receive(PINGRESP, ms(t), || 0);
+            session.receive(PINGRESP, now, || 0);
         }
-        if s.timeout().is_some_and(|d| d <= ms(t)) {
-            s.handle_timeout(ms(t), || 0);
+        if session.timeout().is_some_and(|due| due <= now) {
+            session.handle_timeout(now, || 0);
         }
-        let out = sent(&mut s, ms(t));
-        for _ in 0..out.len() / 2 {
-            due.push_back(t + rtt);
+        let pings = sent(&mut session, now).len() / PINGREQ.len();
+        for _ in 0..pings {
+            answers_due.push_back(elapsed + ROUND_TRIP_MILLIS);
         }
-        event = s.poll();
-        t += 10;
+        event = session.poll();
+        elapsed += 10;
     }
     assert!(
-        (s.habits().pings == Pings::Answered) && t <= 2 * rtt,
-        "{event:?} after {t} ms and {answered} answers, {:?}",
-        s.habits()
+        session.habits().pings == Pings::Answered && elapsed <= 2 * ROUND_TRIP_MILLIS,
+        "{event:?} after {elapsed} ms and {answered} answers"
     );
 }
 
-/// A keep alive ping without answer holds a further QoS 0 to the bound.
 #[test]
-fn unanswered_keep_alive_ping() {
-    let keep = ConnectOptions {
-        keep_alive: 8,
-        ..options()
-    };
-    let mut s = publishing(keep, Qos::AtLeastOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.handle_timeout(at(6), || 0);
-    assert_eq!(sent(&mut s, at(6)), b"\xc0\0");
-    s.receive(&[0x40, 2, 0, 1], at(7), || 0);
-    s.poll();
-    publish(&mut s, Qos::AtMostOnce, at(7));
-    let (event, when, _) = pass(&mut s, at(100));
-    assert_eq!(event, Some(Event::Published), "{when:?}");
+fn an_unanswered_keep_alive_ping_does_not_hold_a_qos_0_to_its_deadline() {
+    let mut session = publishing(keep_alive(8), Qos::AtLeastOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.handle_timeout(at(6), || 0);
+    assert_eq!(sent(&mut session, at(6)), PINGREQ);
+    session.receive(PUBACK_1, at(7), || 0);
+    session.poll();
+    publish(&mut session, Qos::AtMostOnce, at(7));
+    let passed = pass(&mut session, at(100));
+    assert_eq!(passed.event, Some(Event::Published), "{passed:?}");
 }
 
-/// Two losses under a PUBREL that are not in a row.
+/// Two connections are lost while a packet id is freed, but not in a row.
 #[test]
-fn refusals_not_in_a_row() {
-    let mut s = publishing(kept(), Qos::ExactlyOnce);
-    let again = |s: &mut Session, t: u64| {
-        s.closed(at(t), || 0);
-        while !matches!(s.poll(), Some(Event::Connect(_))) {
-            let d = s.timeout().unwrap();
-            s.handle_timeout(d, || 0);
+fn an_answered_pubrel_shows_that_earlier_losses_were_chance() {
+    let reconnect = |session: &mut Session, secs: u64| {
+        session.closed(at(secs), || 0);
+        while !matches!(session.poll(), Some(Event::Connect(_))) {
+            let due = session.timeout().unwrap();
+            session.handle_timeout(due, || 0);
         }
-        s.connected(at(t + 1));
-        sent(s, at(t + 1));
+        session.connected(at(secs + 1));
+        sent(session, at(secs + 1));
     };
-    // Lost under the PUBREL, by chance.
-    s.receive(CONNACK, at(0), || 0);
-    again(&mut s, 0);
-    // The PUBREL is answered: the broker takes it. Lost within the PUBLISH.
-    s.receive(&[CONNACK, &[0x70, 2, 0, 1], PINGRESP].concat(), at(1), || 0);
-    assert_eq!(s.transmit()[0], 0x34);
-    again(&mut s, 2);
-    // Lost under the PUBREL, by chance.
-    s.receive(CONNACK, at(3), || 0);
-    again(&mut s, 4);
-    assert!(s.habits().frees_ids);
+    let mut session = publishing(kept(), Qos::ExactlyOnce);
+    // The connection is lost by chance while the id is freed.
+    session.receive(CONNACK, at(0), || 0);
+    reconnect(&mut session, 0);
+    // The broker answers the PUBREL. The connection is lost within the PUBLISH.
+    session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(1), || 0);
+    assert_eq!(session.transmit()[0], 0x34);
+    reconnect(&mut session, 2);
+    // The connection is lost by chance again while the id is freed.
+    session.receive(CONNACK, at(3), || 0);
+    reconnect(&mut session, 4);
+    assert!(session.habits().frees_ids);
 }
 
-/// Behind a question that has no answer yet: a late PINGRESP resets the connection of an app that has ended.
+/// A late PINGRESP would reset the connection of an app that has ended.
 #[test]
-fn uncounted_ping() {
-    let o = ConnectOptions {
-        keep_alive: 8,
+fn a_qos_0_behind_a_ping_to_a_broker_that_answers_none_is_not_published() {
+    let options = ConnectOptions {
         habits: Habits {
             early: Early::Taken,
             pings: Pings::Ignored,
             frees_ids: true,
         },
-        ..options()
+        ..keep_alive(8)
     };
-    let mut s = publishing(o, Qos::AtLeastOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.handle_timeout(at(6), || 0);
-    assert_eq!(sent(&mut s, at(6)), b"\xc0\0");
-    s.receive(&[0x40, 2, 0, 1], at(6), || 0);
-    s.poll();
-    s.publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(6))
+    let mut session = publishing(options, Qos::AtLeastOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.handle_timeout(at(6), || 0);
+    assert_eq!(sent(&mut session, at(6)), PINGREQ);
+    session.receive(PUBACK_1, at(6), || 0);
+    session.poll();
+    session
+        .publish(topic(), b"m".to_vec(), Qos::AtMostOnce, at(6))
         .unwrap();
-    // Either a new connection, or not Ok yet.
-    sent(&mut s, at(6));
-    assert_ne!(s.poll(), Some(Event::Published));
+    sent(&mut session, at(6));
+    assert_ne!(session.poll(), Some(Event::Published));
 }
 
-/// Loses early, answers pings, and no PUBREL of a free id.
+/// The broker answers the second ping but no PUBREL: the first ping was lost, and so another connection waits for CONNACK.
 #[test]
-fn lost_early_release() {
-    let mut s = publishing(untried(kept()), Qos::ExactlyOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.handle_timeout(at(1), || 0);
-    assert_eq!(sent(&mut s, at(1)), [0x62, 2, 0, 1, 0xc0, 0]);
-    s.receive(PINGRESP, at(1), || 0);
-    let (event, when, _) = pass(&mut s, at(100));
+fn a_pubrel_that_was_lost_early_shows_that_early_packets_are_lost() {
+    let mut session = publishing(untried(kept()), Qos::ExactlyOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.handle_timeout(at(1), || 0);
+    assert_eq!(sent(&mut session, at(1)), RELEASE_1);
+    session.receive(PINGRESP, at(1), || 0);
+    let passed = pass(&mut session, at(100));
     assert!(
-        matches!(event, Some(Event::Connect(_))),
-        "{event:?} {when:?}"
+        matches!(passed.event, Some(Event::Connect(_))),
+        "{passed:?}"
     );
 }
 
+/// The broker has answered pings before, so a missing answer means that the connection is dead.
 #[test]
-fn dead_under_release() {
-    let mut s = publishing(kept(), Qos::AtMostOnce);
-    s.receive(CONNACK, at(0), || 0);
-    s.receive(PINGRESP, at(0), || 0);
-    s.poll();
-    publish(&mut s, Qos::ExactlyOnce, at(1));
-    let (event, when, all) = pass(&mut s, at(100));
+fn a_connection_that_dies_while_a_packet_id_is_freed_is_replaced() {
+    let mut session = publishing(kept(), Qos::AtMostOnce);
+    session.receive(CONNACK, at(0), || 0);
+    session.receive(PINGRESP, at(0), || 0);
+    session.poll();
+    publish(&mut session, Qos::ExactlyOnce, at(1));
+    let passed = pass(&mut session, at(100));
     assert!(
-        matches!(event, Some(Event::Connect(_))),
-        "{event:?} {when:?} {all:?} {:?}",
-        s.habits()
+        matches!(passed.event, Some(Event::Connect(_))),
+        "{passed:?}, {:?}",
+        session.habits()
     );
 }

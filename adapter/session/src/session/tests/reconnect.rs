@@ -1,27 +1,11 @@
-//! What becomes of a message when its connection is lost, and of the next one.
+//! The fate of a message whose connection is lost, and of the next message.
 
 use super::*;
 
-const SESSION_PRESENT: &[u8] = &[0x20, 2, 1, 0];
-/// PUBREL and PINGREQ.
-const RELEASE_1: &[u8] = &[0x62, 2, 0, 1, 0xc0, 0];
-const PUBCOMP_1: &[u8] = &[0x70, 2, 0, 1];
-const PINGREQ: &[u8] = &[0xc0, 0];
-const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+/// CONNECT for the options [`kept`].
 const CONNECT_KEPT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x00\0\0\0\x01c";
 
-fn kept() -> ConnectOptions {
-    ConnectOptions {
-        clean_session: false,
-        ..options()
-    }
-}
-
-fn millis(millis: u64) -> Instant {
-    Instant::from_nanos(millis * 1_000_000)
-}
-
-/// A kept session with a QoS 2 message whose PUBLISH is sent. Before that, its packet id was freed.
+/// A kept session with a QoS 2 message whose packet id was freed and whose PUBLISH was sent.
 fn awaiting_pubrec() -> Session {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
     session.receive(&[CONNACK, PUBCOMP_1, PINGRESP].concat(), at(0), || 0);
@@ -29,7 +13,7 @@ fn awaiting_pubrec() -> Session {
     session
 }
 
-/// Loses the connection with a message in flight at 1 s, and has another one made after the pause.
+/// Loses the connection at 1 s, with a message in flight, and makes another one after the pause.
 fn reconnect(session: &mut Session) {
     session.closed(at(1), || 0);
     assert_eq!(session.poll(), None);
@@ -59,7 +43,7 @@ fn a_dead_connection_is_replaced_before_a_message_is_sent() {
     session
         .publish(topic(), b"n".to_vec(), Qos::AtMostOnce, at(2))
         .unwrap();
-    // At once, and all in one train again.
+    // The new connection is made at once, and CONNECT, message and ping are sent together again.
     assert_eq!(session.poll(), Some(Event::Connect(at(7))));
     session.connected(at(3));
     let bytes = sent(&mut session, at(3));
@@ -108,8 +92,8 @@ fn a_failure_is_not_for_ever() {
     );
 }
 
-/// At least once: a second copy does no harm. The session ended with its connection, so that it is a first one to the
-/// broker [MQTT-3.3.1-1].
+/// A second copy of a QoS 1 message does no harm. The session ended with its connection, so for the broker this is the first
+/// copy [MQTT-3.3.1-1].
 #[test]
 fn a_clean_session_sends_a_new_packet() {
     for mut session in [
@@ -139,7 +123,7 @@ fn a_kept_session_sends_qos_1_again_with_dup() {
     }
 }
 
-/// As long as its promise and its time allow it, a message has one connection after the other.
+/// A message is sent on one connection after the other, as long as its QoS and its deadline allow.
 #[test]
 fn a_message_outlives_many_connections() {
     for options in [options(), kept()] {
@@ -164,7 +148,7 @@ fn a_message_outlives_many_connections() {
     }
 }
 
-/// mosquitto's 03-publish-c2b-qos2-disconnect: lost behind PUBLISH, and again behind PUBREL.
+/// As in mosquitto's test 03-publish-c2b-qos2-disconnect, the connection is lost behind PUBLISH, and again behind PUBREL.
 #[test]
 fn a_kept_qos_2_is_lost_at_each_of_its_steps() {
     let mut session = awaiting_pubrec();
@@ -185,7 +169,8 @@ fn a_kept_qos_2_is_lost_at_each_of_its_steps() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// A broker that never accepted us may close for a wrong password: that is said once a connection has had its time.
+/// A broker that has never accepted the session may close the connection because of a wrong password. The error comes after the
+/// time of one connection.
 #[test]
 fn a_broker_that_never_accepts_is_not_asked_until_the_bound() {
     for (accepted, lasts) in [(false, 5), (true, 19)] {
@@ -215,7 +200,7 @@ fn a_broker_that_never_accepts_is_not_asked_until_the_bound() {
     }
 }
 
-/// Whether or not a byte of the message was written decides, where a second copy would break the promise.
+/// A message that must not arrive twice is sent again only if no byte of it was written.
 #[test]
 fn what_must_not_come_twice_is_sent_again_only_if_none_of_it_was_written() {
     for qos in [Qos::AtMostOnce, Qos::ExactlyOnce] {
@@ -241,7 +226,7 @@ fn what_must_not_come_twice_is_sent_again_only_if_none_of_it_was_written() {
 fn a_resumed_session_sends_publish_with_dup() {
     let mut session = awaiting_pubrec();
     reconnect(&mut session);
-    // Not before the broker has said that it remembers.
+    // The message is sent only once the broker has said that it has the session.
     assert_eq!(sent(&mut session, at(2)), CONNECT_KEPT);
     session.receive(SESSION_PRESENT, at(0), || 0);
     assert_eq!(sent(&mut session, at(2)), b"\x3c\x06\0\x01t\0\x01m");
@@ -264,7 +249,7 @@ fn a_resumed_session_sends_pubrel() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// A broker may answer what it had before, and what it got again.
+/// A broker may answer both the first copy and the one that was sent again.
 #[test]
 fn a_resumed_session_takes_pubrec_twice() {
     let mut session = awaiting_pubrec();
@@ -278,7 +263,7 @@ fn a_resumed_session_takes_pubrec_twice() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// Nobody knows then whether the broker delivered the message before it forgot.
+/// The broker may or may not have delivered the message before it forgot the session.
 #[test]
 fn a_session_that_the_broker_forgot_is_not_resumed() {
     for received in [false, true] {
@@ -295,7 +280,7 @@ fn a_session_that_the_broker_forgot_is_not_resumed() {
     }
 }
 
-/// What was not sent in full, the broker cannot have: it need not remember.
+/// The broker does not have a message that was not sent in full, so it need not remember one.
 #[test]
 fn a_message_cut_short_needs_no_memory_of_it() {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
@@ -312,7 +297,7 @@ fn a_message_cut_short_needs_no_memory_of_it() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// The second connection's refusal says nothing of what the first one carried.
+/// A refusal of the second connection does not decide the fate of a message that was sent on the first.
 #[test]
 fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
     let mut session = connected(Qos::AtLeastOnce);
@@ -322,7 +307,7 @@ fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
     let event = Event::Failed(Failure::Refused(Refusal::NotAuthorized), Fate::Unknown);
     assert_eq!(session.poll(), Some(event));
 
-    // Of a message that never left, it says all.
+    // It does decide the fate of a message that was never sent.
     let mut session = online(options());
     session
         .publish(topic(), vec![], Qos::AtLeastOnce, at(0))
@@ -333,7 +318,7 @@ fn a_refusal_of_the_second_connection_leaves_the_first_ones_doubt() {
     assert_eq!(fate(&mut session), Fate::NotDelivered);
 }
 
-/// A broker that is starting anew refuses connections for a while. A message waits for it, up to its bound.
+/// A broker that is restarting refuses connections for a while. The message waits for it, up to its deadline.
 #[test]
 fn a_message_waits_for_the_broker() {
     for sent_before in [false, true] {
@@ -381,10 +366,10 @@ fn a_message_waits_for_the_broker() {
     }
 }
 
-/// All of it within the one bound that the message had from its beginning.
+/// All attempts share the deadline that the message got at the beginning.
 #[test]
 fn another_connection_gains_no_time() {
-    // Lost shortly before the bound: the pause goes beyond it.
+    // The connection is lost shortly before the deadline, and the pause would exceed it.
     let mut session = connected(Qos::AtLeastOnce);
     session.closed(millis(19_995), || 0);
     let event = Event::Failed(Failure::Closed(Awaited::Puback), Fate::Unknown);
@@ -402,7 +387,7 @@ fn another_connection_gains_no_time() {
     assert_eq!(session.poll(), Some(event));
 }
 
-/// A broker that keeps the session would take a new message of an old one's id for the old one, and drop it.
+/// A broker that keeps the session would take a new message with the id of an old one for the old one, and drop it.
 #[test]
 fn packet_ids_of_messages_given_up_are_not_used_again() {
     for (answer, reused) in [(SESSION_PRESENT, false), (CONNACK, true)] {
@@ -432,8 +417,8 @@ fn packet_ids_of_messages_given_up_are_not_used_again() {
     }
 }
 
-/// The app was told that nobody knows; the broker is told to go on all the same [MQTT-4.4.0-1], and nobody mistakes its
-/// answers for those to another message.
+/// The app was told that the message is in doubt. The broker is told to finish it all the same [MQTT-4.4.0-1], and its answers
+/// count for no other message.
 #[test]
 fn a_message_given_up_is_released() {
     let mut session = awaiting_pubrec();
@@ -457,11 +442,11 @@ fn a_message_given_up_is_released() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// Where other clients with our id have left messages half way, a broker would take ours for one of those.
+/// Other clients with our id may have left unfinished messages, for one of which the broker would take ours.
 #[test]
 fn a_packet_id_is_free_before_qos_2_uses_it() {
     let publish = b"\x34\x06\0\x01t\0\x01m";
-    // By either answer: some brokers say nothing to a PUBREL of an id that is free already.
+    // Either answer is enough: some brokers do not answer a PUBREL for an id that is free.
     let orders: [&[&[u8]]; 4] = [
         &[PUBCOMP_1, PINGRESP],
         &[PINGRESP, PUBCOMP_1],
@@ -474,19 +459,19 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
             session
                 .publish(topic(), b"m".to_vec(), Qos::ExactlyOnce, at(0))
                 .unwrap();
-            // With CONNECT, so that it takes one round trip for both.
+            // The PUBREL is sent with CONNECT, so that both take one round trip.
             assert_eq!(
                 sent(&mut session, at(0)),
                 [CONNECT_KEPT, RELEASE_1].concat()
             );
             session.receive(connack, at(0), || 0);
             assert_eq!(session.transmit(), b"");
-            // A broker may say again what it has of the message that had the id.
+            // A broker may repeat PUBREC for the message that had the id.
             session.receive(&[0x50, 2, 0, 1], at(0), || 0);
             assert_eq!(session.transmit(), b"");
             session.receive(&answers.concat(), at(0), || 0);
             if answers == [PINGRESP] {
-                // A broker that handles both at once may not be through with the first.
+                // A broker that handles both packets in parallel may still be working on the first.
                 assert_eq!(session.transmit(), b"");
                 assert_eq!(session.timeout(), Some(millis(100)));
                 session.handle_timeout(millis(100), || 0);
@@ -499,7 +484,7 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
 
             assert_eq!(pubrels, [0x62, 2, 0, 1]);
 
-            // That id is free now, for whoever has the connection.
+            // The id stays free for later messages on this connection.
             for _ in 0..3 {
                 session
                     .publish(topic(), b"m".to_vec(), Qos::AtLeastOnce, at(0))
@@ -516,7 +501,7 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
                 session.receive(PUBCOMP_1, at(0), || 0);
                 assert_eq!(session.poll(), Some(Event::Published));
             }
-            // Not on the next one.
+            // The id is freed again on the next connection.
             session.closed(at(1), || 0);
             session
                 .publish(topic(), b"m".to_vec(), Qos::ExactlyOnce, at(1))
@@ -528,13 +513,13 @@ fn a_packet_id_is_free_before_qos_2_uses_it() {
     }
 }
 
-/// As rumqttd does, where the id is not in use: then it is not asked again.
+/// rumqttd closes the connection on a PUBREL for an id that is not in use. Later connections send none.
 #[test]
 fn a_broker_that_closes_on_pubrel() {
     let mut session = publishing(kept(), Qos::ExactlyOnce);
     session.receive(SESSION_PRESENT, at(0), || 0);
     reconnect(&mut session);
-    // Once may have been by chance.
+    // The first loss may be chance.
     assert_eq!(
         sent(&mut session, at(2)),
         [CONNECT_KEPT, RELEASE_1].concat()
@@ -550,7 +535,7 @@ fn a_broker_that_closes_on_pubrel() {
     assert!(!session.habits().frees_ids);
 }
 
-/// It would take every message for one that is half way.
+/// Otherwise the broker would take every message with that id for the unfinished one.
 #[test]
 fn a_pubrec_that_nobody_awaits_frees_its_packet_id() {
     for options in [options(), kept()] {
@@ -564,7 +549,7 @@ fn a_pubrec_that_nobody_awaits_frees_its_packet_id() {
     }
 }
 
-/// Those of a client that is gone, or once more: they touch no promise of ours.
+/// Acknowledgements of an earlier client's messages, and repeated ones, complete no message of ours.
 #[test]
 fn acknowledgements_that_nobody_awaits_are_ignored() {
     for stray in [[0x40, 2, 0, 9], [0x70, 2, 0, 9]] {
@@ -584,7 +569,7 @@ fn acknowledgements_that_nobody_awaits_are_ignored() {
     }
 }
 
-/// The broker has a message of which it had not told us.
+/// The PUBREC of a message in doubt comes only on a later connection.
 #[test]
 fn a_message_given_up_is_released_when_its_pubrec_comes() {
     let mut session = awaiting_pubrec();
@@ -603,7 +588,7 @@ fn a_message_given_up_is_released_when_its_pubrec_comes() {
     assert!(session.is_connected());
 }
 
-/// Whoever waits to be remembered keeps the connection alive meanwhile.
+/// While the message waits for CONNACK, pings keep the connection alive.
 #[test]
 fn a_resumed_session_pings() {
     let options = ConnectOptions {
@@ -620,11 +605,11 @@ fn a_resumed_session_pings() {
     assert_eq!(sent(&mut session, at(8)), [0xc0, 0]);
 }
 
-/// With the first bytes of the second connection come no remains of the first one.
+/// No bytes of the first connection are mixed with those of the second.
 #[test]
 fn a_new_connection_begins_anew() {
     let mut session = connected(Qos::AtLeastOnce);
-    // Half an acknowledgement, and half of an answer to a message.
+    // Half of an acknowledgement has arrived, and half of an answer to a message was sent.
     session.receive(&[0x32, 5, 0, 1, b't', 0, 7, 0x40, 2], at(0), || 0);
     session.transmitted(2, at(0));
     reconnect(&mut session);
@@ -667,12 +652,12 @@ fn a_flush_of_an_old_connection_says_nothing_of_the_new_one() {
     session
         .publish(topic(), b"o".to_vec(), Qos::AtMostOnce, at(2))
         .unwrap();
-    // Anything has the session look whether it is done.
+    // Any packet makes the session check if the message is complete.
     session.receive(&[0x30, 3, 0, 1, b't'], at(0), || 0);
     assert_eq!(session.poll(), None);
 }
 
-/// Nor does an answer to a ping of the old one, on the new one, confirm anything.
+/// An answer to a ping of the old connection confirms nothing on the new one.
 #[test]
 fn pings_of_an_old_connection_are_forgotten() {
     let options = ConnectOptions {
@@ -697,7 +682,7 @@ fn pings_of_an_old_connection_are_forgotten() {
     assert_eq!(session.poll(), Some(Event::Published));
 }
 
-/// What was said not to be delivered does not leave any more, nor half of it with a DISCONNECT behind.
+/// A message that was reported as not delivered is not sent any more, nor is a DISCONNECT behind half of it.
 #[test]
 fn what_a_disconnect_gives_up_never_leaves() {
     for (taken, fate, left) in [
@@ -718,7 +703,7 @@ fn what_a_disconnect_gives_up_never_leaves() {
     }
 }
 
-/// A session that the broker has lost leaves nothing behind that the next one could be asked for.
+/// Nothing of a session that the broker has lost affects the next message.
 #[test]
 fn nothing_of_a_lost_session_is_remembered() {
     let mut session = awaiting_pubrec();
@@ -738,7 +723,7 @@ fn nothing_of_a_lost_session_is_remembered() {
     assert_eq!(session.transmit(), b"");
 }
 
-/// However many messages end in doubt, what is remembered of them is bounded, and there are packet ids left.
+/// The memory for messages in doubt is bounded, and packet ids are left, however many there are.
 #[test]
 fn memory_of_messages_given_up_is_bounded() {
     let mut session = Session::new(kept());
@@ -760,7 +745,7 @@ fn memory_of_messages_given_up_is_bounded() {
     assert_eq!(session.given_up.len(), MAX_GIVEN_UP);
 }
 
-/// Only what is in doubt keeps its packet id.
+/// Only a message in doubt keeps its packet id.
 #[test]
 fn a_message_that_was_not_sent_leaves_its_packet_id() {
     let mut session = Session::new(kept());

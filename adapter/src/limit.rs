@@ -1,20 +1,21 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// One of the connections that an instance may have open.
-pub(crate) struct Slot;
+/// A permit for one of the connections that an instance may have open at once. Each connection holds one.
+pub(crate) struct Permit;
 
+/// The number of permits that are taken.
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
-impl Slot {
-    /// How many there are.
+impl Permit {
+    /// The number of permits.
     const LIMIT: u32 = 1024;
 
-    /// Whether one is left.
+    /// True if a permit is left.
     pub(crate) fn is_left() -> bool {
         OPEN.load(Ordering::Relaxed) < Self::LIMIT
     }
 
-    /// Takes one until it is dropped; none if all are taken.
+    /// Takes a permit, which is given back when it is dropped; `None` if none is left.
     pub(crate) fn take() -> Option<Self> {
         Self::is_left().then(|| {
             OPEN.fetch_add(1, Ordering::Relaxed);
@@ -23,7 +24,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::Relaxed);
     }
