@@ -150,7 +150,11 @@ fn connect_ip(
             }),
         ),
     };
-    let socket = create_tcp_socket(family)?;
+    // wasmtime has no word of its own for a process without a free file descriptor.
+    let socket = create_tcp_socket(family).map_err(|error| match error {
+        ErrorCode::Unknown => ErrorCode::NewSocketLimit,
+        error => error,
+    })?;
     socket.start_connect(network, address)?;
     let connected = socket.subscribe();
     let timer = Timer::new(deadline);
@@ -276,7 +280,7 @@ fn reason(error: ErrorCode) -> String {
         }
         ErrorCode::Timeout => "no answer in time".into(),
         ErrorCode::NewSocketLimit => {
-            "the host has no file descriptor left for it (ulimit -n)".into()
+            "the host has no socket left for it (file descriptors: ulimit -n)".into()
         }
         error => words(error),
     }

@@ -1,9 +1,15 @@
 //! The limits on open connections and on a message's size.
 
+use std::{process::Command, time::Duration};
+
 use anyhow::{Result, ensure};
 use end_to_end::{
     broker::scripted::{Script, ScriptedBroker},
+    compose::Composed,
+    guest::Guest,
+    host,
     probe::{Content, Probe, Qos},
+    process,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -56,4 +62,23 @@ fn a_message_above_the_addresses_limit_is_refused_and_the_next_one_goes() -> Res
         .at(1)
         .expect_error("other", "max_outgoing_packet_size_bytes=100")?;
     outcomes.at(2).expect_ok()
+}
+
+/// The host's own word for it tells nothing.
+#[test]
+fn a_host_without_file_descriptors_is_named() -> Result<()> {
+    let composed = Composed::new(Guest::Probe, &[])?;
+    let broker = ScriptedBroker::start(vec![Script::behave(); 64])?;
+    let mut wasmtime = Command::new("sh");
+    wasmtime
+        .args(["-c", "ulimit -n 32; exec \"$@\"", "sh"])
+        .arg(host::wasmtime()?)
+        .args(["run", "-Ccache=n"])
+        .args(host::NETWORK)
+        .arg(composed.path())
+        .arg(format!("open-many 64 {}", broker.url()));
+    let finished = process::run(wasmtime, Duration::from_secs(120))?;
+    ensure!(finished.stdout.contains("file descriptors"), "{finished}");
+    broker.finish()?;
+    Ok(())
 }
