@@ -12,7 +12,8 @@ fn lost(seed: u64) -> usize {
     let random = &mut Random::new(seed);
     let quirks = Quirks {
         latency: [1_000, 400_000, 3_000_000][random.below(3)],
-        reading: [0, 1_000, 1_000_000, 50_000_000][random.below(4)],
+        // Up to longer than a keep alive of a second waits with its ping.
+        reading: [0, 1_000, 1_000_000, 50_000_000, 900_000_000][random.below(5)],
         ..QUIRKS[random.below(2)]
     };
     let query = ["", "client_id=c&clean_session=false"][random.below(2)];
